@@ -1,0 +1,308 @@
+"""The configuration: one `station.toml` (optional) and one file for each channel, as frozen values.
+
+Defaults live here, in the fields, and nowhere else; TOML and the command line only override them.
+`load` reads every file and raises one ConfigError with every problem of all of them. It touches no
+network, no model and no torch. Secrets would come from the environment; there are none so far.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from radio.errors import ConfigError
+from radio.music.score import Meter
+from radio.tables import Within, make, near
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The checkout, which holds the channels and the model that come with the program."""
+RESERVED = ("api", "favicon", "healthz", "radio", "static", "status")
+"""Paths of the web server that a channel may not take."""
+
+Tempo = Annotated[float, Within(20, 400, "beats a minute")]
+Length = Annotated[int, Within(4, 256, "bars")]
+Program = Annotated[int, Within(0, 127, "(General MIDI)")]
+PositiveSeconds = Annotated[float, Within(0.5, 600, "seconds")]
+Strength = Annotated[float, Within(0, 4, "(1: as it comes)")]
+
+
+@dataclass(frozen=True, slots=True)
+class StationConfig:
+    """The station: `station.toml`."""
+
+    name: str = "Generative Radio"
+    description: str = "Music composed while you listen."
+    url: str = ""
+    """Home page, sent to listeners as icy-url."""
+    host: str = "0.0.0.0"
+    port: Annotated[int, Within(0, 65535)] = 8000
+    """0: any free port."""
+    channels: Path = Path("channels")
+    """Folder of the channels' TOML files."""
+    model: Path = Path("models/base")
+    """Folder with the composer's weights and `config.json`."""
+    composer: Literal["model", "scale"] = "model"
+    """"scale" plays scales without a model: sound on a machine that has nothing yet."""
+    soundfont: Path | None = None
+    """None: the one found on the system."""
+    formats: tuple[str, ...] = ("mp3", "opus")
+    """Of `radio.formats.FORMATS`; every channel is sent in each."""
+    bitrate: Literal[64, 80, 96, 112, 128, 160, 192, 224, 256, 320] = 128
+    """MP3, kbit/s, constant."""
+    opus_bitrate: Annotated[int, Within(32, 256, "kbit/s")] = 96
+    rate: Literal[48000] = 48000
+    """Frames a second: the one rate that MP3 and Opus share."""
+    lookahead: PositiveSeconds = 20.0
+    """How far the studio works ahead of the clock: the longest absence nobody hears."""
+    burst: Annotated[float, Within(2, 30, "seconds")] = 4.0
+    """Sound sent at once to a listener who joins."""
+    metaint: Annotated[int, Within(1024, 65536, "bytes")] = 16000
+    """Bytes of audio between two ICY titles."""
+    feed_lead: Annotated[float, Within(0, 30, "seconds")] = 2.0
+    """How long before their sound the feed sends events."""
+    loudness: Annotated[float, Within(-36, -8, "LUFS")] = -16.0
+    """Integrated loudness of every channel (EBU R128)."""
+    state: Path = Path("state")
+    """Folder for what a restarted studio continues from; beside `station.toml` if relative."""
+    link: str = ""
+    """Where studio and air meet: a unix socket's path, or host:port; empty: `link.sock` in `state`."""
+    threads: Annotated[int, Within(1, 256)] = 1
+    """Threads of the composer's arithmetic."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    max_listeners: Annotated[int, Within(1, 1_000_000)] = 20000
+    seed: int | None = None
+    """None: different music at every start."""
+
+    @property
+    def address(self) -> str:
+        """The link's address: a unix socket's path, or host:port."""
+        return self.link or str(self.state / "link.sock")
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixConfig:
+    """What the planner draws each piece's prefix from. Empty: as the training corpus has it."""
+
+    style: str = ""
+    """Composer or genre; a style the model was trained on."""
+    composer: str = ""
+    forms: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    meters: tuple[Meter, ...] = ()
+    tempo: tuple[Tempo, Tempo] | None = None
+    """Slowest and fastest, in beats (quarter notes) a minute."""
+    bars: tuple[Length, Length] | None = None
+    """Shortest and longest piece, in bars."""
+    dynamics: bool | None = True
+    parts: tuple[Annotated[int, Within(1, 6)], ...] = ()
+    """Numbers of programs that sound in a piece, the drum kit counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingConfig:
+    """How tokens are drawn."""
+
+    temperature: Annotated[float, Within(0, 2)] = 1.0
+    nucleus: Annotated[float, Within(0.05, 1)] = 0.97
+    """Draw among the likeliest tokens whose probabilities add up to this."""
+    guidance: Annotated[float, Within(0, 8)] = 1.0
+    """How hard to push towards the prefix; 1: not at all."""
+    fields: Mapping[Literal["onset", "program", "pitch", "duration", "velocity"], Annotated[float, Within(0, 2)]] = (
+        field(default_factory=dict)
+    )
+    """Temperatures of single fields of a note, instead of `temperature`."""
+
+
+@dataclass(frozen=True, slots=True)
+class PerformerConfig:
+    """How freely the score is played. 0: as written; 1: as a player would."""
+
+    dynamics: Strength = 1.0
+    rubato: Strength = 1.0
+    ritardando: Strength = 1.0
+    humanize: Strength = 1.0
+    pedal: bool = False
+    """Sustain pedal, changed with the harmony."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelConfig:
+    """A channel: `channels/<name>.toml`."""
+
+    name: str
+    """The file's stem, and the channel's path on the web server."""
+    title: str
+    description: str = ""
+    genre: str = ""
+    """Sent to listeners as icy-genre."""
+    prefix: PrefixConfig = PrefixConfig()
+    programs: Mapping[Program, Program] = field(default_factory=dict)
+    """Re-orchestration: the composer's program to the one that sounds; in TOML, `all` stands for
+    every program not named. Drums stay drums."""
+    allowed: tuple[Annotated[int, Within(0, 128, "(128: drums)")], ...] = ()
+    """Programs that the composer may write for; empty: any."""
+    sampling: SamplingConfig = SamplingConfig()
+    performer: PerformerConfig = PerformerConfig()
+    breath: Annotated[float, Within(0, 30, "seconds")] = 2.5
+    """Silence between two pieces."""
+    gain_db: Annotated[float, Within(-24, 24, "dB")] = 0.0
+    reverb: Annotated[float, Within(0, 1)] = 0.4
+    lookahead: PositiveSeconds | None = None
+    """None: the station's."""
+    transpose: Annotated[int, Within(-24, 24, "semitones")] = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that was configured."""
+
+    station: StationConfig
+    channels: Mapping[str, ChannelConfig]
+    """By name, in the alphabet's order."""
+
+    def lookahead(self, channel: str) -> float:
+        """Seconds that the studio works ahead on a channel."""
+        own = self.channels[channel].lookahead
+        return self.station.lookahead if own is None else own
+
+
+def load(path: Path | None = None, **overrides: object) -> Config:
+    """The configuration from a station file, its channels, and values that take precedence.
+
+    Without a path: `station.toml` of the working folder, else of the checkout, else defaults.
+    A file's relative paths count from its folder, an override's from the working folder. Overrides
+    that are None are ignored.
+
+    Raises:
+        ConfigError: with every problem of every file.
+    """
+    problems: list[str] = []
+    path = path or next((file for file in (Path("station.toml"), ROOT / "station.toml") if file.exists()), None)
+    station = StationConfig()
+    if path:
+        station = make(StationConfig, _table(path, problems), f"{path}: ", problems) or station
+    station = _placed(station, path.parent if path else ROOT)
+    given = {key: value for key, value in overrides.items() if value is not None}
+    if above := make(StationConfig, given, "command line: ", problems):
+        above = _placed(above, Path.cwd())
+        station = replace(station, **{key: getattr(above, key) for key in given})
+    problems += [f"{path or 'command line'}: {problem}" for problem in _station_problems(station)]
+    channels = _channels(station, problems)
+    if problems:
+        raise ConfigError(problems)
+    return Config(station, channels)
+
+
+def _table(path: Path, problems: list[str]) -> dict[str, Any]:
+    """A TOML file's contents; empty after appending to `problems`."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        problems.append(f"{path}: cannot be read: {error.strerror}")
+    except ValueError as error:
+        problems.append(f"{path}: not TOML: {error}")
+    return {}
+
+
+def _placed(station: StationConfig, folder: Path) -> StationConfig:
+    """The station with absolute paths. Channels and model left to their defaults may be the checkout's."""
+    paths: dict[str, Any] = {}
+    for name in ("channels", "model", "state", "soundfont"):
+        value: Path | None = getattr(station, name)
+        if value is not None:
+            paths[name] = (folder / value).absolute()
+            if name in ("channels", "model") and not paths[name].exists() and (ROOT / value).exists():
+                paths[name] = ROOT / value
+    if station.link and not _has_port(station.link):
+        paths["link"] = str((folder / station.link).absolute())
+    return replace(station, **paths)
+
+
+def _has_port(link: str) -> bool:
+    """Whether the link is host:port and not a path."""
+    return "/" not in link and link.rpartition(":")[2].isdecimal()
+
+
+def _station_problems(station: StationConfig) -> Iterator[str]:
+    """What no single key of the station can be blamed for."""
+    from radio.formats import FORMATS
+
+    for name in ("burst", "feed_lead"):
+        if getattr(station, name) >= station.lookahead:
+            yield f"{name}: got {getattr(station, name):g}, wanted less than lookahead ({station.lookahead:g})"
+    if station.soundfont and not station.soundfont.is_file():
+        yield f"soundfont: {station.soundfont}: no such file (leave the key out to use the system's soundfont)"
+    if not _has_port(station.address) and len(station.address.encode()) > 100:
+        yield f"link: {station.address}: longer than a socket's path may be (set link to a shorter path or host:port)"
+    if not station.formats:
+        yield "formats: none, wanted at least one"
+    for name in station.formats:
+        if name not in FORMATS:
+            yield f"formats: {name}: unknown format{near(name, FORMATS) or _few(FORMATS)}"
+
+
+def _channels(station: StationConfig, problems: list[str]) -> dict[str, ChannelConfig]:
+    """The channels in the station's folder that are without problems."""
+    channels: dict[str, ChannelConfig] = {}
+    files = sorted(station.channels.glob("*.toml"))
+    if not files:
+        problems.append(f"{station.channels}: no channels (a channel is a file such as {station.channels}/bach.toml)")
+    for path in files:
+        own: list[str] = []
+        table = _table(path, own)
+        channel = None if own else make(ChannelConfig, _with_all(table), f"{path}: ", own, name=path.stem)
+        if channel:
+            own += [f"{path}: {problem}" for problem in _channel_problems(channel, station)]
+            channels[channel.name] = channel
+        problems += own
+    return channels
+
+
+def _with_all(table: dict[str, Any]) -> dict[str, Any]:
+    """The channel's table with `programs.all` written out for every program."""
+    programs = table.get("programs")
+    if not isinstance(programs, dict) or "all" not in programs:
+        return table
+    named = {key: value for key, value in programs.items() if key != "all"}
+    return {**table, "programs": {**dict.fromkeys(map(str, range(128)), programs["all"]), **named}}
+
+
+def _channel_problems(channel: ChannelConfig, station: StationConfig) -> Iterator[str]:
+    """What the types of the fields cannot say."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", channel.name):
+        yield f"{channel.name}: not a channel's name (use a–z, 0–9, - and _: it is part of the address)"
+    if channel.name in RESERVED:
+        yield f"{channel.name}: the web server's own path (rename the file)"
+    lookahead = station.lookahead if channel.lookahead is None else channel.lookahead
+    if station.feed_lead >= lookahead:
+        yield f"lookahead: got {lookahead:g}, wanted more than the station's feed_lead ({station.feed_lead:g})"
+    for name, given, known in _vocabularies(channel.prefix):
+        for word in given:
+            if word and word not in known:
+                yield f"prefix.{name}: {word}: not in the vocabulary{near(word, known) or _few(known)}"
+    for program in channel.programs:
+        if channel.allowed and program not in channel.allowed and len(channel.programs) < 128:
+            yield f"programs.{program}: the composer may not write for it (allowed has no {program})"
+
+
+def _vocabularies(prefix: PrefixConfig) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+    """Name, given words and known words of each field of a prefix that is a choice of words."""
+    from radio.music.keys import KEYS
+    from radio.music.meters import METERS
+    from radio.music.titles import FORMS
+    from radio.music.tokens import COMPOSERS, STYLES
+
+    yield "style", (prefix.style,), STYLES
+    yield "composer", (prefix.composer,), COMPOSERS
+    yield "forms", prefix.forms, tuple(FORMS)
+    yield "keys", prefix.keys, tuple(KEYS)
+    yield "meters", tuple(map(str, prefix.meters)), tuple(map(str, METERS))
+
+
+def _few(words: Iterable[str]) -> str:
+    """`, wanted one of: …`."""
+    return f", wanted one of: {', '.join(words)}"
