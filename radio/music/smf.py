@@ -1,0 +1,276 @@
+"""MIDI files in and out: a standard MIDI file as bars on the 24-tick grid, and bars as a file.
+
+What is written is read back exactly, tempos to the microsecond a beat, if it is `canonical`: MIDI cannot say
+that one program holds one pitch twice at once.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from io import BytesIO
+from operator import itemgetter
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import mido
+
+from radio.errors import MidiError
+from radio.music import keys, midi
+from radio.music.meters import nearest, of_length
+from radio.music.score import BEAT, DRUMS, Bar, Meter, Note, Piece, notes_in_time
+
+MOST_BARS = 20_000
+"""Bars of the longest piece that is read."""
+DIVISION = 20 * BEAT
+"""Ticks a beat in a file that is written: 480, the commonest."""
+_LONGEST_TEMPO = 0xFFFFFF
+_DEFAULT_TEMPO = 500_000
+_SLACK = 3
+"""Grid ticks by which a bar line may be out of place without making a bar of its own."""
+_MINUTE = 60_000_000
+
+Placed = tuple[int, int, int, int, int]
+"""Onset (ticks from the start), program, pitch, duration, velocity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What a MIDI file holds. Its bars have `left`, but no sections and no repeats."""
+
+    bars: tuple[Bar, ...]
+    key_signatures: tuple[tuple[int, str], ...] = ()
+    """Bar index and key, as the file says."""
+    played: bool = False
+    """Most notes lie off the grid: a performance rather than a score."""
+    damage: str = ""
+    """What is wrong with the file, if only its beginning could be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """A bar's place in the file and in the piece, in grid ticks."""
+
+    source: int
+    start: int
+    meter: Meter
+
+
+def read(source: Path | str | bytes, *, pedal: Literal["ignore", "extend"] = "ignore") -> Score:
+    """The bars of a MIDI file, from its path or its bytes.
+
+    Time is rounded to the grid, half up. A meter change inside a bar ends the bar there; a meter the vocabulary does
+    not have is written as `meters.nearest` says. A bar's tempo is its mean, so that it lasts as long as in the file.
+    `pedal`: "extend" holds notes while the sustain pedal is down.
+
+    Raises:
+        MidiError: the file cannot be used.
+    """
+    tracks = midi.parse(_bytes(source), BEAT)
+    if not tracks.notes:
+        why = f" ({tracks.damage})" if tracks.damage else ""
+        raise MidiError(f"no notes{why}: wanted at least one")
+    _settle_programs(tracks)
+    if pedal == "extend":
+        _extend(tracks)
+    slots, rounded = _layout(tracks)
+    placed = _placed(tracks, slots, rounded)
+    bars = _bars(placed, slots, _bar_tempos(tracks, slots))
+    scale, division = tracks.ticks
+    off = sum(1 for note in tracks.notes if note[0] * scale % division)
+    starts = [slot.source for slot in slots]
+    signatures = {
+        max(bisect.bisect_right(starts, _grid(tick, tracks.ticks)) - 1, 0): keys.from_signature(sharps, minor)
+        for tick, sharps, minor in sorted(tracks.keys)
+    }
+    return Score(bars, tuple(signatures.items()), 2 * off > len(tracks.notes), tracks.damage)
+
+
+def _bytes(source: Path | str | bytes) -> bytes:
+    if isinstance(source, bytes):
+        return source
+    try:
+        return Path(source).read_bytes()
+    except OSError as error:
+        raise MidiError(f"{source}: {error.strerror}; wanted a MIDI file that can be read") from error
+
+
+def _grid(tick: int, ticks: tuple[int, int]) -> int:
+    return (2 * tick * ticks[0] + ticks[1]) // (2 * ticks[1])
+
+
+def _settle_programs(tracks: midi.Tracks) -> None:
+    """Gives each note its program: the drum kit, its track's own, or else its lane's at that time."""
+    changes: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for tick, lane, program in tracks.programs:
+        changes[lane].append((tick, program))
+    for lane_changes in changes.values():
+        lane_changes.sort(key=itemgetter(0))
+    for note in tracks.notes:
+        if note[2] == midi.DRUM_LANE:
+            note[5] = DRUMS
+        elif note[5] == midi.OWN:
+            lane_changes = changes.get(note[2], [])
+            at = bisect.bisect_right(lane_changes, note[0], key=itemgetter(0))
+            note[5] = lane_changes[at - 1][1] if at else 0
+
+
+def _extend(tracks: midi.Tracks) -> None:
+    """Holds each note that ends with the pedal down until it is lifted, or the lane plays the same pitch again."""
+    lanes: dict[int, list[tuple[int, bool]]] = defaultdict(list)
+    onsets: dict[tuple[int, int], list[int]] = defaultdict(list)
+    last = max(note[1] for note in tracks.notes)
+    for tick, lane, down in sorted(tracks.pedals):
+        lanes[lane].append((tick, down))
+    for note in tracks.notes:
+        onsets[note[2], note[3]].append(note[0])
+    for starts in onsets.values():
+        starts.sort()
+    for note in tracks.notes:
+        moves = lanes.get(note[2], [])
+        at = bisect.bisect_right(moves, note[1], key=itemgetter(0))
+        if at and moves[at - 1][1]:
+            lifted = next((tick for tick, down in moves[at:] if not down), last)
+            starts = onsets[note[2], note[3]]
+            again = bisect.bisect_right(starts, note[0])
+            limit = starts[again] if again < len(starts) else lifted
+            note[1] = max(note[1], min(lifted, limit))
+
+
+def _layout(tracks: midi.Tracks) -> tuple[list[_Slot], bool]:
+    """The bars' places, and whether any bar is not as long in the piece as it is in the file."""
+    onset = _grid(max(note[0] for note in tracks.notes), tracks.ticks)
+    written_end = _grid(tracks.end, tracks.ticks)
+    sounding_end = _grid(max(note[1] for note in tracks.notes), tracks.ticks)
+    # The conductor's track, if there is one, says where the last bar ends; else the last note does, if not by a hair.
+    own = written_end > onset and len({tick for tick, _ in tracks.tempos}) >= 1
+    end = max(written_end if own else sounding_end - _SLACK, onset + 1)
+    if end // BEAT > MOST_BARS * 4:
+        raise MidiError(f"too long: got {end // BEAT} beats, wanted at most {MOST_BARS * 4}")
+    changes = {0: Meter(4, 4)}
+    for tick, beats, unit in sorted(tracks.meters, key=itemgetter(0)):
+        changes[_grid(tick, tracks.ticks)] = Meter(beats, unit)
+    borders = sorted(tick for tick in changes if tick < end)
+    slots: list[_Slot] = []
+    start = 0
+    for border, following in zip(borders, [*borders[1:], None], strict=True):
+        for source, meter in _segment(border, following, end, changes[border]):
+            slots.append(_Slot(source, start, meter))
+            start += meter.ticks
+    if len(slots) > MOST_BARS:
+        raise MidiError(f"too long: got {len(slots)} bars, wanted at most {MOST_BARS}")
+    return slots, any(slot.source != slot.start for slot in slots)
+
+
+def _segment(border: int, following: int | None, end: int, meter: Meter) -> Iterable[tuple[int, Meter]]:
+    """Bars of one meter from `border` to the next change, or to the bar that holds the end: file tick and meter."""
+    count, source = 0, border
+    stop = end if following is None else following
+    while source < stop - (_SLACK if count else 0):
+        count += 1
+        line = border + count * meter.beats * 4 * BEAT // meter.unit
+        cut = following is not None and line > following + _SLACK
+        at = source
+        for part in of_length(stop - source) if cut else nearest(meter):
+            yield at, part
+            at += part.ticks
+        source = max(line, source + 1)
+
+
+def _placed(tracks: midi.Tracks, slots: Sequence[_Slot], rounded: bool) -> list[Placed]:
+    """The notes in ticks from the start of the piece, canonical."""
+    scale, division = tracks.ticks
+    double, twice = 2 * scale, 2 * division
+    notes = [
+        (begin, program, pitch, max((stop * double + division) // twice - begin, 1), velocity)
+        for start, stop, _, pitch, velocity, program in tracks.notes
+        for begin in ((start * double + division) // twice,)
+    ]
+    if rounded:
+        sources = [slot.source for slot in slots]
+        moved = []
+        for onset, program, pitch, duration, velocity in notes:
+            slot = slots[bisect.bisect_right(sources, onset) - 1]
+            inside = min(onset - slot.source, slot.meter.ticks - 1)
+            moved.append((slot.start + inside, program, pitch, duration, velocity))
+        notes = moved
+    return _canonical(notes)
+
+
+def _canonical(notes: list[Placed]) -> list[Placed]:
+    notes.sort()
+    following: dict[int, int] = {}
+    kept: list[Placed] = []
+    for note in reversed(notes):  # of notes with one onset, program and pitch, the longest comes first and stays
+        onset, program, pitch, duration, velocity = note
+        name = program << 7 | pitch
+        ends = following.get(name)
+        if ends is None or onset + duration <= ends:
+            following[name] = onset
+            kept.append(note)
+        elif onset < ends:
+            following[name] = onset
+            kept.append((onset, program, pitch, ends - onset, velocity))
+    kept.reverse()
+    return kept
+
+
+def canonical(bars: Iterable[Bar]) -> tuple[Bar, ...]:
+    """The bars with their notes in order, and no program holding a pitch twice at once.
+
+    A new onset ends the earlier note of its program and pitch, also across bar lines; of two with one onset the
+    longer stays.
+    """
+    bars = tuple(bars)
+    placed = [
+        (onset, note.program, note.pitch, note.duration, note.velocity) for onset, note in notes_in_time(bars)
+    ]
+    slots, start = [], 0
+    for bar in bars:
+        slots.append(_Slot(start, start, bar.meter))
+        start += bar.meter.ticks
+    return tuple(replace(bar, notes=notes) for bar, notes in zip(bars, _by_bar(_canonical(placed), slots), strict=True))
+
+
+def _by_bar(placed: Sequence[Placed], slots: Sequence[_Slot]) -> Iterable[tuple[Note, ...]]:
+    at, count = 0, len(placed)
+    for slot in slots:
+        stop = slot.start + slot.meter.ticks
+        notes = []
+        while at < count and (note := placed[at])[0] < stop:
+            notes.append(Note(note[0] - slot.start, note[1], note[2], note[3], note[4]))
+            at += 1
+        yield tuple(notes)
+
+
+def _bars(placed: Sequence[Placed], slots: Sequence[_Slot], tempos: Sequence[float]) -> tuple[Bar, ...]:
+    count = len(slots)
+    return tuple(
+        Bar(slot.meter, tempo, notes, left=count - index)
+        for index, (slot, tempo, notes) in enumerate(zip(slots, tempos, _by_bar(placed, slots), strict=True))
+    )
+
+
+def _bar_tempos(tracks: midi.Tracks, slots: Sequence[_Slot]) -> list[float]:
+    """Mean beats a minute of each bar."""
+    changes = {0: _DEFAULT_TEMPO}
+    if not tracks.frames:
+        for tick, tempo in sorted(tracks.tempos, key=itemgetter(0)):
+            changes[_grid(tick, tracks.ticks)] = tempo
+    ticks = sorted(changes)
+    tempos, at = [], 0
+    for slot in slots:
+        begin, stop = slot.source, slot.source + slot.meter.ticks
+        while at + 1 < len(ticks) and ticks[at + 1] <= begin:
+            at += 1
+        inside = at
+        parts: list[tuple[int, int]] = []  # ticks, microseconds a beat
+        while begin < stop:
+            until = min(ticks[inside + 1], stop) if inside + 1 < len(ticks) else stop
+            parts.append((until - begin, changes[ticks[inside]]))
+            begin, inside = until, inside + 1
+        length = sum(part * tempo for part, tempo in parts)
+        tempos.append(_MINUTE * slot.meter.ticks / length if len(parts) > 1 else _MINUTE / parts[0][1])
+    return tempos
