@@ -43,6 +43,8 @@ class StationConfig:
     """0: any free port."""
     channels: Path = Path("channels")
     """Folder of the channels' TOML files."""
+    only: tuple[str, ...] = ()
+    """Names of the channels to run; empty: all of the folder."""
     model: Path = Path("models/base")
     """Folder with the composer's weights and `config.json`."""
     composer: Literal["model", "scale"] = "model"
@@ -97,7 +99,8 @@ class PrefixConfig:
     """Slowest and fastest, in beats (quarter notes) a minute."""
     bars: tuple[Length, Length] | None = None
     """Shortest and longest piece, in bars."""
-    dynamics: bool | None = True
+    dynamics: bool | None = None
+    """True: music with dynamics of its own; False: flat, for the performer to shape."""
     parts: tuple[Annotated[int, Within(1, 6)], ...] = ()
     """Numbers of programs that sound in a piece, the drum kit counted."""
 

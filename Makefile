@@ -1,0 +1,25 @@
+# `make` lists the targets. They use .venv, which `sh deploy/test.sh` makes.
+PYTHON = .venv/bin/python
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\): .*## /  \1\t/p' Makefile | expand -t 12
+
+check: style types test  ## all of the following three
+
+style:  ## ruff: rules and format
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+
+types:  ## mypy, strict
+	$(PYTHON) -m mypy
+
+test:  ## pytest
+	$(PYTHON) -m pytest -n 2
+
+bench:  ## the benchmarks; figures, not checks
+	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(PYTHON) $$file || exit 1; done
+
+demo:  ## a station that plays scales: sound without a model
+	$(PYTHON) -m radio serve --composer scale
+
+.PHONY: help check style types test bench demo

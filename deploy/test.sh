@@ -1,0 +1,15 @@
+#!/bin/sh
+# Every check of the project: `sh deploy/test.sh [options of pytest]`. Installs what is missing, once.
+set -eu
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+. "$root/deploy/lib.sh"
+if grep -q '^ID=ubuntu' /etc/os-release 2>/dev/null; then
+    TEST_PACKAGES="ffmpeg mpg123" # Ubuntu has Chromium as a snap only; without it the page's tests are skipped
+fi
+# shellcheck disable=SC2086
+prepare test '[test]' $RUN_PACKAGES $TEST_PACKAGES
+cd "$root"
+"$venv/bin/ruff" check .
+"$venv/bin/ruff" format --check .
+"$venv/bin/mypy"
+exec "$venv/bin/python" -m pytest -n 2 "$@"
