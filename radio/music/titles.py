@@ -1,0 +1,153 @@
+"""Titles: what a generated piece is called, and which form a real piece's title names."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+FORMS: tuple[str, ...] = (
+    "", "prelude", "fugue", "chorale", "chorale prelude", "invention", "sinfonia", "toccata", "fantasia", "canon",
+    "sonata", "sonatina", "rondo", "variations", "concerto", "quartet", "trio", "divertimento", "serenade", "overture",
+    "minuet", "scherzo", "waltz", "mazurka", "polonaise", "krakowiak", "polka", "country dance", "gavotte",
+    "sarabande", "gigue", "allemande", "courante", "bourrée", "nocturne", "étude", "ballade", "impromptu", "bagatelle",
+    "barcarolle", "romance", "intermezzo", "lullaby", "caprice", "dance", "march", "song", "aria", "air", "reel",
+    "jig", "slip jig", "hornpipe", "strathspey", "rag", "two-step", "blues", "motet", "psalm", "hymn", "mass", "carol",
+    "madrigal", "groove",
+)  # fmt: skip
+"""The kinds of piece a prefix may name; index 0: not known. Append only: a model's ids depend on the order."""
+
+_WORDS: tuple[tuple[str, str], ...] = (
+    # The narrower form first: a sonata's rondo is a rondo, a prelude on a chorale is a chorale prelude.
+    ("chorale prelude", r"chora\w* prelud\w*|choralvorspiel\w*|fuga super"),
+    ("slip jig", r"slip ?jigs?|hop jigs?|slipjigs?"),
+    ("jig", r"(double |single )?jigs?"),
+    ("reel", r"reels?[a-z]?"),
+    ("hornpipe", r"hornpipes?|clogs?|hpps"),
+    ("strathspey", r"strathspeys?"),
+    ("two-step", r"two steps?"),
+    ("rag", r"rags?|ragtime"),
+    ("sonatina", r"sonatin\w*"),
+    ("barcarolle", r"barcaroll?\w*|barkarol\w*|gondol\w*"),
+    ("lullaby", r"berceuse|lullab\w*|wiegenlied\w*|kolysank\w*|schlummerlied\w*|cradle song"),
+    ("chorale", r"chora(l|le|le?s|les|ł)|hymntune"),
+    ("carol", r"carols?|koled\w*|noel|xmas|weihnacht\w*|pastorell?a|pastoralka"),
+    ("aria", r"ari(a|as|e|en|ette|etta|ettes|oso|ja|je)|cavatin\w*|kawatyn\w*"),
+    ("psalm", r"psalm\w*|psalter\w*"),
+    ("hymn", r"hymn\w*|hymne"),
+    ("mass", r"mass|missa|msza|kyrie|gloria|credo|patrem|sanctus|benedictus|agnus|et in terra|requiem"),
+    (
+        "motet",
+        r"motet\w*|in festo|offertorium|graduale|communio|introitus|magnificat|ave|salve|regina|tantum ergo|alleluia|"
+        r"vesper\w*|litani\w*|antiphon\w*|responsor\w*|dominica|domine|jesu|iesu|deus|sub tuum",
+    ),
+    ("madrigal", r"madrigal\w*"),
+    ("mazurka", r"mazur\w*|mazour\w*|oberek|obertas|kujawiak\w*"),
+    ("polonaise", r"pol+on[ae]\w*|polonois\w*|pol+acca|polonez\w*|polonoisse"),
+    ("krakowiak", r"krakowiak\w*|cracovien\w*"),
+    ("polka", r"polkas?"),
+    ("waltz", r"waltz\w*|walzer\w*|valses?|walc\w*|walec\w*|valtz|valc\w*|vals|valzer|landler\w*"),
+    (
+        "country dance",
+        r"contred\w*|contra ?dan\w*|country dances?|anglai\w*|anglez\w*|ecc?oss\w*|kontredans\w*|playford|morris|"
+        r"ashover|quadrill\w*|kadryl\w*|kotylion\w*",
+    ),
+    ("gavotte", r"gavot\w*|gawot\w*"),
+    ("sarabande", r"saraband\w*"),
+    ("gigue", r"gigu?[ea]s?"),
+    ("allemande", r"allemand[ae]s?"),
+    ("courante", r"courantes?|correnti?e?"),
+    ("bourrée", r"bourr?ee?s?"),
+    ("minuet", r"menuet\w*|minuet\w*"),
+    ("scherzo", r"scherz(o|i)|scherzino"),
+    ("march", r"march(e|es|ia)?|marsz\w*|marsch\w*"),
+    ("nocturne", r"nocturn\w*|nokturn\w*|notturn\w*"),
+    (
+        "étude",
+        r"etiud\w*|etude\w*|stud(y|ies)|exercis\w*|ubung\w*|\w*ubungsstuck\w*|lessons?|lecons?|metodo|methode|skole",
+    ),
+    ("ballade", r"ballad[aen]?|balady"),
+    ("impromptu", r"impromptus?"),
+    ("bagatelle", r"bagatel\w*"),
+    ("caprice", r"capric\w*|kaprys\w*"),
+    ("romance", r"roman[csz]\w*"),
+    ("intermezzo", r"intermez\w*"),
+    ("serenade", r"serenad\w*|serenat\w*|standchen|nachtmusik"),
+    ("fugue", r"fug(a|ue|ues|e|en|hetta|ato)|doppelfuge|contrapunctus"),
+    ("canon", r"canons?|kanon\w*|canone?"),
+    ("variations", r"variat\w*|variaz\w*|wariac\w*|waryac\w*|partite|doubles?"),
+    ("rondo", r"rond(o|eau|eaux|os|ino|oletto)"),
+    ("toccata", r"tocc?at\w*"),
+    ("fantasia", r"fantas\w*|fantaz\w*|phantas\w*|ricercar\w*"),
+    ("invention", r"inventi\w*"),
+    ("sinfonia", r"sinfonias?"),
+    ("prelude", r"prelud\w*|praelud\w*|preambul\w*|vorspiel\w*|well tempered clavier"),
+    ("overture", r"ouvertur\w*|overtur\w*|uwertur\w*"),
+    ("air", r"airs?|ayres?|planxty|lament"),
+    ("blues", r"blues"),
+    ("concerto", r"concert(o|i|os)|koncert"),
+    ("divertimento", r"diverti\w*"),
+    ("dance", r"dan(ce|ces|se|ses|za|zas)|tan(iec|ce|z|ze)|tango"),
+    ("song", r"songs?|lied(er)?|chansons?|piesn\w*|melod(ie|ies|ja)|romances?|canc?ion|spiew|chants?|dumka|dumki"),
+    ("trio", r"(piano |string )?trios?"),
+    ("quartet", r"quart[e]t+\w*|kwartet\w*|quatuor\w*"),
+    ("sonata", r"sonat[ae][ns]?"),
+)
+_PATTERNS = tuple((form, re.compile(rf"\b(?:{words})\b")) for form, words in _WORDS)
+_BY_GROUP = {
+    "lieder": "song", "songbook": "song", "jazz": "song", "drums": "groove", "ragtime": "rag",
+    "early_music": "motet", "salon_dances": "dance",
+}  # fmt: skip
+"""The form of a piece whose title names none, where nearly all of a group's pieces have the same."""
+_SUNG = frozenset(
+    ("lullaby", "carol", "psalm", "hymn", "mass", "mazurka", "polonaise", "krakowiak", "polka", "waltz", "barcarolle",
+     "aria", "romance", "serenade", "blues", "chorale", "ballade", "rag", "song")
+)  # fmt: skip
+"""Forms a song's title is believed on; "March" may be a month, "air" what the birds fly in."""
+_POLISH_PSALM = re.compile(r"^[clxvi]+ ")
+_CATALOGUE = re.compile(r"^bwv \d+( \d+)*( [a-z])?$")
+_CHORALE_PRELUDES = range(599, 766)
+_BWV = re.compile(r"\bbwv (\d+)\b")
+_CLOSING = re.compile(r"\(([^()]*)\)\W*$")
+
+
+def _folded(title: str) -> str:
+    """Lower-case ASCII letters and digits, single blanks between."""
+    flat = unicodedata.normalize("NFKD", title.replace("ł", "l").replace("Ł", "L").replace("ß", "ss"))
+    kept = "".join(c if c.isascii() and c.isalnum() else " " for c in flat if not unicodedata.combining(c))
+    return " ".join(kept.lower().split())
+
+
+@lru_cache(maxsize=4096)
+def form_of(title: str, group: str) -> str:
+    """The form a real piece's title names, in any of the corpus's languages; "" if it names none of FORMS.
+
+    `group` is the corpus's: it gives the form where titles do not, and decides how far a word is believed.
+    """
+    if group == "folk" and (closing := _CLOSING.search(title)) and (form := _named(_folded(closing[1]))):
+        return form
+    # The brackets of a song name the set it is from.
+    words = _folded(re.sub(r"\([^)]*\)", "", title) if group == "lieder" else title)
+    if group == "bach" and (form := _of_bach(words)):
+        return form
+    if group == "early_music" and _POLISH_PSALM.match(words):
+        return "psalm"
+    if group in ("electronic_synthetic", "game", "drums"):
+        return _BY_GROUP.get(group, "")
+    form = _named(words, _SUNG if _BY_GROUP.get(group) == "song" else None)
+    return form or _BY_GROUP.get(group, "")
+
+
+def _named(words: str, believed: frozenset[str] | None = None) -> str:
+    for form, pattern in _PATTERNS:
+        if (believed is None or form in believed) and pattern.search(words):
+            return form
+    return ""
+
+
+def _of_bach(words: str) -> str:
+    """Bach's chorales are titled by catalogue number alone, his chorale preludes by the hymn."""
+    if _CATALOGUE.match(words):
+        return "chorale"
+    number = _BWV.search(words)
+    return "chorale prelude" if number and int(number[1]) in _CHORALE_PRELUDES else ""
