@@ -12,7 +12,7 @@ from radio.music.score import BEAT, DRUMS, Bar
 MAJOR = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 MINOR = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B")
 KEYS: tuple[str, ...] = tuple(f"{tonic} major" for tonic in MAJOR) + tuple(f"{tonic} minor" for tonic in MINOR)
-"""The 24 keys: twelve major by rising tonic from C, then twelve minor. Append only: a model's ids depend on the order."""
+"""Twelve major keys by rising tonic from C, then twelve minor. Append only: a model's ids depend on the order."""
 _INDEX = {key: index for index, key in enumerate(KEYS)}
 _LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 

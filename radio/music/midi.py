@@ -211,8 +211,8 @@ class _Track:
 
     def _length(self, at: int) -> tuple[int, int]:
         value = 0
-        for at in range(at, at + 4):
-            value = value << 7 | self.data[at] & 0x7F
-            if self.data[at] < 0x80:
-                return value, at + 1
+        for place in range(at, at + 4):
+            value = value << 7 | self.data[place] & 0x7F
+            if self.data[place] < 0x80:
+                return value, place + 1
         raise IndexError("a length of more than four bytes")

@@ -10,7 +10,7 @@ FORMS: tuple[str, ...] = (
     "", "prelude", "fugue", "chorale", "chorale prelude", "invention", "sinfonia", "toccata", "fantasia", "canon",
     "sonata", "sonatina", "rondo", "variations", "concerto", "quartet", "trio", "divertimento", "serenade", "overture",
     "minuet", "scherzo", "waltz", "mazurka", "polonaise", "krakowiak", "polka", "country dance", "gavotte",
-    "sarabande", "gigue", "allemande", "courante", "bourrée", "nocturne", "étude", "ballade", "impromptu", "bagatelle",
+    "sarabande", "gigue", "allemande", "courante", "bourree", "nocturne", "etude", "ballade", "impromptu", "bagatelle",
     "barcarolle", "romance", "intermezzo", "lullaby", "caprice", "dance", "march", "song", "aria", "air", "reel",
     "jig", "slip jig", "hornpipe", "strathspey", "rag", "two-step", "blues", "motet", "psalm", "hymn", "mass", "carol",
     "madrigal", "groove",
@@ -20,7 +20,7 @@ FORMS: tuple[str, ...] = (
 _WORDS: tuple[tuple[str, str], ...] = (
     # The narrower form first: a sonata's rondo is a rondo, a prelude on a chorale is a chorale prelude.
     ("chorale prelude", r"chora\w* prelud\w*|choralvorspiel\w*|fuga super"),
-    ("slip jig", r"slip ?jigs?|hop jigs?|slipjigs?"),
+    ("slip jig", r"slip ?jigs?|hop jigs?|slipjigs?|slip \d+"),
     ("jig", r"(double |single )?jigs?"),
     ("reel", r"reels?[a-z]?"),
     ("hornpipe", r"hornpipes?|clogs?|hpps"),
@@ -30,11 +30,12 @@ _WORDS: tuple[tuple[str, str], ...] = (
     ("sonatina", r"sonatin\w*"),
     ("barcarolle", r"barcaroll?\w*|barkarol\w*|gondol\w*"),
     ("lullaby", r"berceuse|lullab\w*|wiegenlied\w*|kolysank\w*|schlummerlied\w*|cradle song"),
-    ("chorale", r"chora(l|le|le?s|les|ł)|hymntune"),
+    ("hymn", r"hymn\w*"),
+    ("chorale", r"chora(l|le|ls|les)"),
     ("carol", r"carols?|koled\w*|noel|xmas|weihnacht\w*|pastorell?a|pastoralka"),
+    ("canon", r"canons?|kanon\w*|canone?"),
     ("aria", r"ari(a|as|e|en|ette|etta|ettes|oso|ja|je)|cavatin\w*|kawatyn\w*"),
     ("psalm", r"psalm\w*|psalter\w*"),
-    ("hymn", r"hymn\w*|hymne"),
     ("mass", r"mass|missa|msza|kyrie|gloria|credo|patrem|sanctus|benedictus|agnus|et in terra|requiem"),
     (
         "motet",
@@ -57,13 +58,13 @@ _WORDS: tuple[tuple[str, str], ...] = (
     ("gigue", r"gigu?[ea]s?"),
     ("allemande", r"allemand[ae]s?"),
     ("courante", r"courantes?|correnti?e?"),
-    ("bourrée", r"bourr?ee?s?"),
+    ("bourree", r"bourr?ee?s?"),
     ("minuet", r"menuet\w*|minuet\w*"),
     ("scherzo", r"scherz(o|i)|scherzino"),
     ("march", r"march(e|es|ia)?|marsz\w*|marsch\w*"),
     ("nocturne", r"nocturn\w*|nokturn\w*|notturn\w*"),
     (
-        "étude",
+        "etude",
         r"etiud\w*|etude\w*|stud(y|ies)|exercis\w*|ubung\w*|\w*ubungsstuck\w*|lessons?|lecons?|metodo|methode|skole",
     ),
     ("ballade", r"ballad[aen]?|balady"),
@@ -74,14 +75,13 @@ _WORDS: tuple[tuple[str, str], ...] = (
     ("intermezzo", r"intermez\w*"),
     ("serenade", r"serenad\w*|serenat\w*|standchen|nachtmusik"),
     ("fugue", r"fug(a|ue|ues|e|en|hetta|ato)|doppelfuge|contrapunctus"),
-    ("canon", r"canons?|kanon\w*|canone?"),
     ("variations", r"variat\w*|variaz\w*|wariac\w*|waryac\w*|partite|doubles?"),
     ("rondo", r"rond(o|eau|eaux|os|ino|oletto)"),
     ("toccata", r"tocc?at\w*"),
     ("fantasia", r"fantas\w*|fantaz\w*|phantas\w*|ricercar\w*"),
     ("invention", r"inventi\w*"),
     ("sinfonia", r"sinfonias?"),
-    ("prelude", r"prelud\w*|praelud\w*|preambul\w*|vorspiel\w*|well tempered clavier"),
+    ("prelude", r"pr(e|a|ae)lud\w*|preambul\w*|vorspiel\w*|well tempered clavier"),
     ("overture", r"ouvertur\w*|overtur\w*|uwertur\w*"),
     ("air", r"airs?|ayres?|planxty|lament"),
     ("blues", r"blues"),
@@ -99,23 +99,38 @@ _BY_GROUP = {
     "early_music": "motet", "salon_dances": "dance",
 }  # fmt: skip
 """The form of a piece whose title names none, where nearly all of a group's pieces have the same."""
-_SUNG = frozenset(
-    ("lullaby", "carol", "psalm", "hymn", "mass", "mazurka", "polonaise", "krakowiak", "polka", "waltz", "barcarolle",
-     "aria", "romance", "serenade", "blues", "chorale", "ballade", "rag", "song")
+_BELIEVED = {
+    "song": frozenset(
+        ("lullaby", "carol", "psalm", "hymn", "mass", "mazurka", "polonaise", "krakowiak", "polka", "waltz", "aria",
+         "barcarolle", "romance", "serenade", "blues", "chorale", "ballade", "rag", "song")
+    ),
+    "folk": frozenset(
+        ("reel", "jig", "slip jig", "hornpipe", "strathspey", "polka", "waltz", "march", "air", "country dance", "carol",
+         "mazurka", "lullaby", "song", "fantasia", "two-step", "gavotte", "minuet")
+    ),
+}  # fmt: skip
+"""Forms believed of songs and of tunes: in their titles "March" may be a month, and a mass what one comes home from."""
+_EARLY = (
+    ("psalm", re.compile(r"^[clxvi]+ ")),
+    ("motet", re.compile(r"^in ")),
+    ("madrigal", re.compile(
+        r"\b(il|lo|gli|che|chi?|mia|mio|mai|pur|della|ahi|amor\w*|lasso|dolce|bella|vedi|la|un|una|come)\b"
+    )),
+    ("hymn", re.compile(r"\b(boze|pan[aeiu]?|panie|panu|chwal\w*|ktor\w*|moj[ae]?|nasz\w*|sie|ciebie|tobie|nie)\b")),
 )  # fmt: skip
-"""Forms a song's title is believed on; "March" may be a month, "air" what the birds fly in."""
-_POLISH_PSALM = re.compile(r"^[clxvi]+ ")
-_CATALOGUE = re.compile(r"^bwv \d+( \d+)*( [a-z])?$")
-_CHORALE_PRELUDES = range(599, 766)
-_BWV = re.compile(r"\bbwv (\d+)\b")
+"""Vocal music before 1650 by the language of its opening words, where they name no form; the psalms are numbered."""
+_BARE_NUMBER = re.compile(r"^bwv \d+( \d+[a-z]?)*( [a-z]+)?$")
+_NUMBER = re.compile(r"\bbwv (\d+)")
+_NUMBERED = (("chorale", range(250, 439)), ("chorale prelude", range(599, 766)))
+"""Wolfgang Schmieder's catalogue is by kind."""
 _CLOSING = re.compile(r"\(([^()]*)\)\W*$")
 
 
 def _folded(title: str) -> str:
-    """Lower-case ASCII letters and digits, single blanks between."""
+    """Lower-case ASCII words and numbers, single blanks between."""
     flat = unicodedata.normalize("NFKD", title.replace("ł", "l").replace("Ł", "L").replace("ß", "ss"))
     kept = "".join(c if c.isascii() and c.isalnum() else " " for c in flat if not unicodedata.combining(c))
-    return " ".join(kept.lower().split())
+    return " ".join(re.sub(r"(?<=[a-z])(?=\d)", " ", kept.lower()).split())
 
 
 @lru_cache(maxsize=4096)
@@ -124,21 +139,23 @@ def form_of(title: str, group: str) -> str:
 
     `group` is the corpus's: it gives the form where titles do not, and decides how far a word is believed.
     """
-    if group == "folk" and (closing := _CLOSING.search(title)) and (form := _named(_folded(closing[1]))):
+    if group in ("electronic_synthetic", "game", "drums"):
+        return _BY_GROUP.get(group, "")
+    if group == "folk" and (closing := _CLOSING.search(title)) and (form := _named(_folded(closing[1]), "folk")):
         return form
     # The brackets of a song name the set it is from.
     words = _folded(re.sub(r"\([^)]*\)", "", title) if group == "lieder" else title)
     if group == "bach" and (form := _of_bach(words)):
         return form
-    if group == "early_music" and _POLISH_PSALM.match(words):
-        return "psalm"
-    if group in ("electronic_synthetic", "game", "drums"):
-        return _BY_GROUP.get(group, "")
-    form = _named(words, _SUNG if _BY_GROUP.get(group) == "song" else None)
-    return form or _BY_GROUP.get(group, "")
+    default = _BY_GROUP.get(group, "")
+    form = _named(words, default if default in _BELIEVED else group)
+    if group == "early_music" and form in ("", "motet", "song"):
+        form = next((named for named, pattern in _EARLY if pattern.search(words)), form)
+    return form or default
 
 
-def _named(words: str, believed: frozenset[str] | None = None) -> str:
+def _named(words: str, group: str) -> str:
+    believed = _BELIEVED.get(group)
     for form, pattern in _PATTERNS:
         if (believed is None or form in believed) and pattern.search(words):
             return form
@@ -147,7 +164,7 @@ def _named(words: str, believed: frozenset[str] | None = None) -> str:
 
 def _of_bach(words: str) -> str:
     """Bach's chorales are titled by catalogue number alone, his chorale preludes by the hymn."""
-    if _CATALOGUE.match(words):
+    if _BARE_NUMBER.match(words):
         return "chorale"
-    number = _BWV.search(words)
-    return "chorale prelude" if number and int(number[1]) in _CHORALE_PRELUDES else ""
+    number = _NUMBER.search(words)
+    return next((form for form, numbers in _NUMBERED if number and int(number[1]) in numbers), "")
