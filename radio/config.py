@@ -7,6 +7,7 @@ network, no model and no torch. Secrets would come from the environment; there a
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -166,6 +167,18 @@ class Config:
     station: StationConfig
     channels: Mapping[str, ChannelConfig]
     """By name, in the alphabet's order."""
+    arguments: tuple[str, ...] = ()
+    """Options of `radio` that load this same configuration in another process."""
+
+    def channel(self, name: str) -> ChannelConfig:
+        """The channel of that name.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        if name not in self.channels:
+            raise ConfigError([f"{name}: no such channel{near(name, self.channels) or _few(self.channels)}"])
+        return self.channels[name]
 
     def lookahead(self, channel: str) -> float:
         """Seconds that the studio works ahead on a channel."""
@@ -197,7 +210,14 @@ def load(path: Path | None = None, **overrides: object) -> Config:
     channels = _channels(station, problems)
     if problems:
         raise ConfigError(problems)
-    return Config(station, channels)
+    return Config(station, channels, _arguments(path, given))
+
+
+def _arguments(path: Path | None, given: Mapping[str, object]) -> tuple[str, ...]:
+    """The options `--station FILE` and `--set KEY=VALUE` that stand for a path and overrides."""
+    station = ["--station", str(path.absolute())] if path else []
+    values = [f"{key}={json.dumps(value, default=str)}" for key, value in given.items()]
+    return (*station, *(part for value in values for part in ("--set", value)))
 
 
 def _table(path: Path, problems: list[str]) -> dict[str, Any]:
@@ -254,7 +274,11 @@ def _channels(station: StationConfig, problems: list[str]) -> dict[str, ChannelC
     files = sorted(station.channels.glob("*.toml"))
     if not files:
         problems.append(f"{station.channels}: no channels (a channel is a file such as {station.channels}/bach.toml)")
+    names = [path.stem for path in files]
+    problems += [f"only: {name}: no such channel{near(name, names)}" for name in station.only if name not in names]
     for path in files:
+        if station.only and path.stem not in station.only:
+            continue
         own: list[str] = []
         table = _table(path, own)
         channel = None if own else make(ChannelConfig, _with_all(table), f"{path}: ", own, name=path.stem)
@@ -280,9 +304,8 @@ def _channel_problems(channel: ChannelConfig, station: StationConfig) -> Iterato
         yield f"{channel.name}: not a channel's name (use a–z, 0–9, - and _: it is part of the address)"
     if channel.name in RESERVED:
         yield f"{channel.name}: the web server's own path (rename the file)"
-    lookahead = station.lookahead if channel.lookahead is None else channel.lookahead
-    if station.feed_lead >= lookahead:
-        yield f"lookahead: got {lookahead:g}, wanted more than the station's feed_lead ({station.feed_lead:g})"
+    if channel.lookahead is not None and channel.lookahead <= station.feed_lead:
+        yield f"lookahead: got {channel.lookahead:g}, wanted more than the station's feed_lead ({station.feed_lead:g})"
     for name, given, known in _vocabularies(channel.prefix):
         for word in given:
             if word and word not in known:

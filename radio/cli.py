@@ -1,0 +1,360 @@
+"""The command `radio`: its arguments, and which room each subcommand hands them to.
+
+Rooms are imported inside the subcommands, so that only what a subcommand needs is loaded: torch by
+those that compose, FluidSynth by those that play.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from radio import __version__
+from radio.errors import RadioError
+
+if TYPE_CHECKING:
+    from radio.config import Config
+
+STATION_OPTIONS = ("host", "port", "only", "channels", "model", "composer", "soundfont", "device", "threads", "seed")
+"""Options that stand for the station's key of the same name."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command. Exit status: 0 done, 1 `check` found problems, 2 an error to mend, 130 interrupted."""
+    arguments = parser().parse_args(argv)
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", datefmt="%H:%M:%S"
+    )
+    try:
+        status: int | None = arguments.run(arguments)
+    except RadioError as error:
+        print(f"radio: {error}".replace("\n", "\nradio: "), file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `radio channels | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status or 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(
+        prog="radio",
+        description="A radio whose music is composed while you listen.",
+        epilog="`radio serve` is the whole station. `radio COMMAND --help` explains each command with examples.",
+    )
+    top.add_argument("--version", action="version", version=f"radio {__version__}")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_on_air(commands)
+    _add_look(commands)
+    _add_files(commands)
+    _add_model(commands)
+    return top
+
+
+def _command(commands: Any, name: str, run: Any, summary: str, more: str, examples: str) -> argparse.ArgumentParser:
+    """A subcommand whose help ends with examples."""
+    command: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}. {more}",
+        epilog="examples:\n" + "\n".join(f"  {line.strip()}" for line in examples.strip().splitlines()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.set_defaults(run=run)
+    return command
+
+
+def _station_options(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("station", "these take precedence over station.toml")
+    group.add_argument("--station", type=Path, metavar="FILE", help="the station's TOML file (default: ./station.toml)")
+    group.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="any key of station.toml")
+    group.add_argument("--only", nargs="+", metavar="CHANNEL", help="run these channels and no others")
+    group.add_argument("--channels", type=Path, metavar="DIR", help="folder of the channels' TOML files")
+    group.add_argument("--host", help="address to listen on (default: all)")
+    group.add_argument("--port", type=int, help="port to listen on (default: 8000; 0: any free one)")
+    group.add_argument("--composer", choices=("model", "scale"), help="scale: plays scales and needs no model")
+    group.add_argument("--model", type=Path, metavar="DIR", help="folder of the composer's model")
+    group.add_argument(
+        "--soundfont", type=Path, metavar="FILE", help="a General MIDI soundfont (default: the system's)"
+    )
+    group.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where the model runs")
+    group.add_argument("--threads", type=int, metavar="N", help="threads of the model's arithmetic")
+    group.add_argument("--seed", type=int, metavar="N", help="the same music at every start")
+
+
+def _config(arguments: argparse.Namespace) -> Config:
+    """The configuration that the command line asks for.
+
+    Raises:
+        ConfigError: with every problem.
+    """
+    from radio.config import load
+
+    return load(arguments.station, **_overrides(arguments))
+
+
+def _overrides(arguments: argparse.Namespace) -> dict[str, object]:
+    """Values of the command line for keys of the station."""
+    values: dict[str, object] = {}
+    for pair in arguments.set:
+        key, _, text = pair.partition("=")
+        try:
+            values[key] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            values[key] = text  # a string without its quotes
+    return values | {name: value for name in STATION_OPTIONS if (value := getattr(arguments, name)) is not None}
+
+
+def _add_on_air(commands: Any) -> None:
+    serve = _command(
+        commands, "serve", _serve, "put the station on the air",
+        "The air process sends; it starts a studio process that composes and plays, and starts it again if it dies.",
+        """radio serve
+        radio serve --only bach jazz --port 9000
+        radio serve --composer scale          sound at once, without a model
+        radio serve --set lookahead=40        any key of station.toml""",
+    )  # fmt: skip
+    air = _command(
+        commands, "air", _air, "run the air alone",
+        "It waits for a studio at the link: run `radio studio` beside it, or on another machine.",
+        """radio air
+        radio air --set link=0.0.0.0:7000     and elsewhere: radio studio --set link=air.example:7000""",
+    )  # fmt: skip
+    studio = _command(
+        commands, "studio", _studio, "run the studio alone",
+        "It composes, plays and encodes every channel and sends it to the air at the link, as far ahead as it may.",
+        """radio studio
+        radio studio --set link=air.example:7000 --device cuda""",
+    )  # fmt: skip
+    for command in (serve, air, studio):
+        _station_options(command)
+
+
+def _serve(arguments: argparse.Namespace) -> None:
+    from radio.air.server import serve
+
+    serve(_config(arguments), supervise=True)
+
+
+def _air(arguments: argparse.Namespace) -> None:
+    from radio.air.server import serve
+
+    serve(_config(arguments), supervise=False)
+
+
+def _studio(arguments: argparse.Namespace) -> None:
+    from radio.studio.studio import run
+
+    config = _config(arguments)
+    stop = _stop_on_signals()
+    composer = _composer(config)
+    composer.start()
+    try:
+        run(config, composer, config.station.address, stop)
+    finally:
+        composer.stop()
+
+
+def _stop_on_signals() -> threading.Event:
+    """An event that SIGTERM and SIGINT set.
+
+    A thread waits for them: a handler would run inside whatever the main thread is doing, which may be
+    holding the event's own lock.
+    """
+    stop = threading.Event()
+    signals = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # before any other thread starts, and so for all of them
+
+    def wait() -> None:
+        signal.sigwait(signals)
+        stop.set()
+
+    threading.Thread(target=wait, name="signals", daemon=True).start()
+    return stop
+
+
+def _composer(config: Config) -> Any:
+    """Who writes the station's music."""
+    station = config.station
+    if station.composer == "scale":
+        from radio.studio.scale import ScaleComposer
+
+        return ScaleComposer()
+    from radio.composer.composer import Composer
+
+    return Composer(station.model, list(config.channels.values()), seed=station.seed)
+
+
+def _add_look(commands: Any) -> None:
+    check = _command(
+        commands, "check", _check, "find out whether the station can go on the air",
+        "Configuration, model, soundfont, libraries, encoders and port: every problem at once, each with its remedy.",
+        """radio check
+        radio check --torch                   also loads torch and looks for a GPU
+        radio check --station my.toml && radio serve --station my.toml""",
+    )  # fmt: skip
+    check.add_argument("--torch", action="store_true", help="also import torch and look for the device")
+    channels = _command(
+        commands, "channels", _channels, "list the channels",
+        "A channel is one file in the folder of channels: copy one, change it, and it is a new channel.",
+        """radio channels
+        radio channels --channels my-channels""",
+    )  # fmt: skip
+    for command in (check, channels):
+        _station_options(command)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from radio.check import findings, show
+
+    found = findings(arguments.station, _overrides(arguments), torch=arguments.torch)
+    show(found)
+    return 1 if any(finding.remedy for finding in found) else 0
+
+
+def _channels(arguments: argparse.Namespace) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("channel", "title", "what it plays", box=None, pad_edge=False, header_style="bold")
+    for channel in _config(arguments).channels.values():
+        table.add_row(channel.name, channel.title, channel.description)
+    Console().print(table)
+
+
+def _add_files(commands: Any) -> None:
+    compose = _command(
+        commands, "compose", _compose, "compose pieces into MIDI files",
+        "They are what the channel would have played: the same prefixes, planner and guard.",
+        """radio compose bach --pieces 3 -o out
+        radio compose ragtime --bars 32 --seed 7 -o out""",
+    )  # fmt: skip
+    compose.add_argument("channel", help="name of a channel")
+    length = compose.add_mutually_exclusive_group()
+    length.add_argument("--pieces", type=_positive, default=1, metavar="N", help="how many pieces (default: 1)")
+    length.add_argument("--bars", type=_positive, metavar="N", help="one piece of this many bars")
+    compose.add_argument("-o", "--output", type=Path, default=Path("out"), metavar="DIR", help="folder (default: out)")
+    render = _command(
+        commands, "render", _render, "play a MIDI file, or a piece newly composed for a channel, into a sound file",
+        "With the station's performer, soundfont and loudness. The output's ending says the format.",
+        """radio render song.mid -o song.mp3
+        radio render chopin -o nocturne.flac --seed 3
+        radio render jazz -o half-a-minute.opus --seconds 30""",
+    )  # fmt: skip
+    render.add_argument("source", help="a MIDI file, or the name of a channel")
+    render.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help=".mp3, .opus, .flac or .wav")
+    render.add_argument("--seconds", type=float, metavar="S", help="no more than this")
+    render.add_argument("--as", dest="channel", metavar="CHANNEL", help="play a MIDI file in the manner of a channel")
+    for command in (compose, render):
+        _station_options(command)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"got {value}, wanted 1 or more")
+    return value
+
+
+def _compose(arguments: argparse.Namespace) -> None:
+    from radio.composer.commands import compose
+
+    config = _config(arguments)
+    compose(
+        config=config,
+        channel=config.channel(arguments.channel),
+        pieces=arguments.pieces,
+        bars=arguments.bars,
+        output=arguments.output,
+    )
+
+
+def _render(arguments: argparse.Namespace) -> None:
+    from radio.render import render
+
+    render(_config(arguments), arguments.source, arguments.output, arguments.seconds, arguments.channel)
+
+
+def _add_model(commands: Any) -> None:
+    corpus = _command(
+        commands, "corpus", None, "prepare training data", "See `radio corpus build --help`.",
+        "radio corpus build corpus -o data",
+    )  # fmt: skip
+    build = _command(
+        corpus.add_subparsers(metavar="ACTION", required=True), "build", _corpus_build,
+        "turn a folder of MIDI files into training data",
+        "The folder holds index.csv (path, group, composer, title, has_dynamics) and the files it names.",
+        "radio corpus build corpus -o data",
+    )  # fmt: skip
+    build.add_argument("corpus", type=Path, help="folder with index.csv")
+    build.add_argument("-o", "--output", type=Path, required=True, metavar="DATA", help="folder for the training data")
+    build.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes (default: 1)")
+    train = _command(
+        commands, "train", _train, "train a model",
+        "The learning rate follows the budget of minutes; a run that was stopped goes on where it was with --resume.",
+        """radio train --data data --out models/mine --minutes 120
+        radio train --data data --out models/mine --minutes 120 --resume""",
+    )  # fmt: skip
+    train.add_argument("--data", type=Path, required=True, metavar="DATA", help="folder made by `radio corpus build`")
+    train.add_argument("--out", type=Path, required=True, metavar="MODEL", help="folder for the model")
+    train.add_argument("--minutes", type=float, default=60.0, metavar="M", help="budget (default: 60)")
+    train.add_argument("--resume", action="store_true", help="go on from the folder's last checkpoint")
+    train.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to train")
+    train.add_argument("--threads", type=_positive, metavar="N", help="threads (default: torch's own)")
+    train.add_argument("--seed", type=int, default=1, metavar="N", help="(default: 1)")
+    evaluate = _command(
+        commands, "evaluate", _evaluate, "measure a model against human music",
+        "Style, form, dynamics, copying: each figure beside the same figure of held-out human pieces.",
+        """radio evaluate models/mine --data data
+        radio evaluate models/mine --data data --pieces 20 -o figures.json""",
+    )  # fmt: skip
+    evaluate.add_argument("model", type=Path, help="folder of the model")
+    evaluate.add_argument(
+        "--data", type=Path, required=True, metavar="DATA", help="folder made by `radio corpus build`"
+    )
+    evaluate.add_argument("--pieces", type=_positive, default=8, metavar="N", help="pieces a style (default: 8)")
+    evaluate.add_argument("--seed", type=int, default=1, metavar="N", help="(default: 1)")
+    evaluate.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the figures as JSON")
+
+
+def _corpus_build(arguments: argparse.Namespace) -> None:
+    from radio.composer.commands import corpus_build
+
+    corpus_build(corpus=arguments.corpus, output=arguments.output, workers=arguments.workers)
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    from radio.composer.commands import train
+
+    train(
+        data=arguments.data,
+        output=arguments.out,
+        minutes=arguments.minutes,
+        resume=arguments.resume,
+        device=arguments.device,
+        threads=arguments.threads,
+        seed=arguments.seed,
+    )
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    from radio.composer.commands import evaluate
+
+    evaluate(
+        model=arguments.model,
+        data=arguments.data,
+        pieces=arguments.pieces,
+        seed=arguments.seed,
+        output=arguments.output,
+    )
