@@ -8,6 +8,8 @@ from radio.music.score import BEAT, Meter
 
 LONGEST = 192
 """Ticks of the longest bar."""
+SHORTEST = BEAT // 4
+"""Ticks of the shortest bar, of which all are multiples."""
 
 METERS: tuple[Meter, ...] = tuple(
     Meter(beats, unit)
@@ -18,7 +20,6 @@ METERS: tuple[Meter, ...] = tuple(
 )  # fmt: skip
 """In the order of the vocabulary. Append only: a model's ids depend on the order."""
 _KNOWN = frozenset(METERS)
-_FINEST = BEAT // 4
 _BY_LENGTH = sorted(METERS, key=lambda meter: -meter.ticks)
 """Longest first; of equal length the commoner first, since sorting is stable and METERS begins with the common."""
 
@@ -45,7 +46,7 @@ def nearest(meter: Meter) -> tuple[Meter, ...]:
 @lru_cache(maxsize=1024)
 def of_length(ticks: int) -> tuple[Meter, ...]:
     """The fewest common meters that last `ticks` together, to the nearest sixteenth and at least one sixteenth."""
-    left = max((ticks + _FINEST // 2) // _FINEST, 1) * _FINEST
+    left = max((ticks + SHORTEST // 2) // SHORTEST, 1) * SHORTEST
     found = []
     while left:
         longest = next(meter for meter in _BY_LENGTH if meter.ticks <= left)

@@ -10,7 +10,6 @@ import bisect
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from io import BytesIO
 from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -19,7 +18,7 @@ import mido
 
 from radio.errors import MidiError
 from radio.music import keys, midi
-from radio.music.meters import nearest, of_length
+from radio.music.meters import SHORTEST, nearest, of_length
 from radio.music.score import BEAT, DRUMS, Bar, Meter, Note, Piece, notes_in_time
 
 MOST_BARS = 20_000
@@ -119,24 +118,27 @@ def _settle_programs(tracks: midi.Tracks) -> None:
 
 def _extend(tracks: midi.Tracks) -> None:
     """Holds each note that ends with the pedal down until it is lifted, or the lane plays the same pitch again."""
-    lanes: dict[int, list[tuple[int, bool]]] = defaultdict(list)
+    moves: dict[int, list[tuple[int, bool]]] = defaultdict(list)
+    lifts: dict[int, list[int]] = defaultdict(list)
     onsets: dict[tuple[int, int], list[int]] = defaultdict(list)
     last = max(note[1] for note in tracks.notes)
     for tick, lane, down in sorted(tracks.pedals):
-        lanes[lane].append((tick, down))
-    for note in tracks.notes:
+        moves[lane].append((tick, down))
+        if not down:
+            lifts[lane].append(tick)
+    for note in sorted(tracks.notes):
         onsets[note[2], note[3]].append(note[0])
-    for starts in onsets.values():
-        starts.sort()
     for note in tracks.notes:
-        moves = lanes.get(note[2], [])
-        at = bisect.bisect_right(moves, note[1], key=itemgetter(0))
-        if at and moves[at - 1][1]:
-            lifted = next((tick for tick, down in moves[at:] if not down), last)
-            starts = onsets[note[2], note[3]]
-            again = bisect.bisect_right(starts, note[0])
-            limit = starts[again] if again < len(starts) else lifted
-            note[1] = max(note[1], min(lifted, limit))
+        at = bisect.bisect_right(moves[note[2]], note[1], key=itemgetter(0))
+        if at and moves[note[2]][at - 1][1]:
+            lifted = _following(lifts[note[2]], note[1], last)
+            note[1] = max(note[1], min(lifted, _following(onsets[note[2], note[3]], note[0], lifted)))
+
+
+def _following(ticks: Sequence[int], tick: int, default: int) -> int:
+    """The first of some rising ticks that is later than `tick`."""
+    at = bisect.bisect_right(ticks, tick)
+    return ticks[at] if at < len(ticks) else default
 
 
 def _layout(tracks: midi.Tracks) -> tuple[list[_Slot], bool]:
@@ -144,14 +146,14 @@ def _layout(tracks: midi.Tracks) -> tuple[list[_Slot], bool]:
     onset = _grid(max(note[0] for note in tracks.notes), tracks.ticks)
     written_end = _grid(tracks.end, tracks.ticks)
     sounding_end = _grid(max(note[1] for note in tracks.notes), tracks.ticks)
-    # The conductor's track, if there is one, says where the last bar ends; else the last note does, if not by a hair.
-    own = written_end > onset and len({tick for tick, _ in tracks.tempos}) >= 1
-    end = max(written_end if own else sounding_end - _SLACK, onset + 1)
+    # The track with the tempos says where the last bar ends, if it lasts so long; else the last note does.
+    end = written_end if tracks.tempos and written_end > onset else max(sounding_end, onset + 1)
     if end // BEAT > MOST_BARS * 4:
         raise MidiError(f"too long: got {end // BEAT} beats, wanted at most {MOST_BARS * 4}")
     changes = {0: Meter(4, 4)}
     for tick, beats, unit in sorted(tracks.meters, key=itemgetter(0)):
-        changes[_grid(tick, tracks.ticks)] = Meter(beats, unit)
+        if Meter(beats, unit).ticks >= SHORTEST:
+            changes[_grid(tick, tracks.ticks)] = Meter(beats, unit)
     borders = sorted(tick for tick in changes if tick < end)
     slots: list[_Slot] = []
     start = 0
@@ -224,9 +226,7 @@ def canonical(bars: Iterable[Bar]) -> tuple[Bar, ...]:
     longer stays.
     """
     bars = tuple(bars)
-    placed = [
-        (onset, note.program, note.pitch, note.duration, note.velocity) for onset, note in notes_in_time(bars)
-    ]
+    placed = [(onset, note.program, note.pitch, note.duration, note.velocity) for onset, note in notes_in_time(bars)]
     slots, start = [], 0
     for bar in bars:
         slots.append(_Slot(start, start, bar.meter))
@@ -274,3 +274,94 @@ def _bar_tempos(tracks: midi.Tracks, slots: Sequence[_Slot]) -> list[float]:
         length = sum(part * tempo for part, tempo in parts)
         tempos.append(_MINUTE * slot.meter.ticks / length if len(parts) > 1 else _MINUTE / parts[0][1])
     return tempos
+
+
+def write(
+    music: Piece | Iterable[Bar],
+    target: Path | str | BinaryIO,
+    *,
+    title: str = "",
+    key: str = "",
+    division: int = DIVISION,
+) -> None:
+    """Writes bars as a MIDI file of format 1: a track with the tempos, meters and section letters, then one a program.
+
+    A piece brings its own title and key. `division`: ticks a beat, a multiple of 24. Each program has a lane of its own
+    as long as there are enough: more than 15 share them, changing the lane's program note by note.
+
+    Raises:
+        ValueError: a division that is not a multiple of 24, or not the name of a key.
+    """
+    if division % BEAT or not 0 < division < 0x8000:
+        raise ValueError(f"division: got {division}, wanted a multiple of {BEAT} below 32768")
+    if isinstance(music, Piece):
+        title, key, music = title or music.title, key or music.prefix.key, music.bars
+    bars = canonical(music)
+    file = mido.MidiFile(type=1, ticks_per_beat=division, charset="utf-8")
+    file.tracks.append(_conductor(bars, title, key, division // BEAT))
+    file.tracks.extend(_program_tracks(bars, division // BEAT))
+    if isinstance(target, (str, Path)):
+        file.save(target)
+    else:
+        file.save(file=target)
+
+
+def _track(events: Iterable[tuple[int, mido.Message | mido.MetaMessage]]) -> mido.MidiTrack:
+    """Messages with their tick, in order, as a track."""
+    track, before = mido.MidiTrack(), 0
+    for tick, message in events:
+        track.append(message.copy(time=tick - before))
+        before = tick
+    return track
+
+
+def _conductor(bars: Sequence[Bar], title: str, key: str, scale: int) -> mido.MidiTrack:
+    events = [(0, mido.MetaMessage("track_name", name=title))] if title else []
+    if key:
+        events.append((0, mido.MetaMessage("key_signature", key=_signature(key))))
+    tick, before = 0, set[str]()
+    for bar in bars:
+        beats, unit = bar.meter
+        tempo = min(max(round(_MINUTE / bar.tempo), 1), _LONGEST_TEMPO)
+        messages = (
+            mido.MetaMessage("time_signature", numerator=beats, denominator=unit),
+            mido.MetaMessage("set_tempo", tempo=tempo),
+            mido.MetaMessage("marker", text=bar.section),
+        )
+        events += [(tick, message) for message in messages if str(message) not in before]
+        before = {str(message) for message in messages}
+        tick += bar.meter.ticks * scale
+    return _track([*events, (tick, mido.MetaMessage("end_of_track"))])
+
+
+def _signature(key: str) -> str:
+    """A key as mido spells its signature: "Bb", "F#m"."""
+    return keys.transpose(key, 0).replace(" major", "").replace(" minor", "m")
+
+
+def _lanes(programs: Sequence[int]) -> dict[int, int]:
+    """The lane of each program."""
+    pitched = [program for program in programs if program != DRUMS]
+    free = [lane for lane in range(16) if lane != midi.DRUM_LANE]
+    return {DRUMS: midi.DRUM_LANE} | {program: free[index % len(free)] for index, program in enumerate(pitched)}
+
+
+def _program_tracks(bars: tuple[Bar, ...], scale: int) -> Iterable[mido.MidiTrack]:
+    programs = sorted({note.program for bar in bars for note in bar.notes})
+    lanes = _lanes(programs)
+    # Endings come before onsets at the same tick, and the change of program before the note it is for.
+    events: dict[int, list[tuple[int, int, mido.Message]]] = {program: [] for program in programs}
+    now = dict.fromkeys(range(16), DRUMS)
+    for onset, note in sorted(notes_in_time(bars), key=itemgetter(0)):
+        lane, mine = lanes[note.program], events[note.program]
+        if note.program not in (DRUMS, now[lane]):
+            now[lane] = note.program
+            mine.append((onset * scale, 1, mido.Message("program_change", channel=lane, program=note.program)))
+        on = mido.Message("note_on", channel=lane, note=note.pitch, velocity=note.velocity)
+        mine.append((onset * scale, 2, on))
+        off = mido.Message("note_off", channel=lane, note=note.pitch, velocity=64)
+        mine.append(((onset + note.duration) * scale, 0, off))
+    for program in programs:
+        name = "drums" if program == DRUMS else f"program {program}"
+        ordered = [(tick, message) for tick, _, message in sorted(events[program], key=itemgetter(0, 1))]
+        yield _track([(0, mido.MetaMessage("track_name", name=name)), *ordered])

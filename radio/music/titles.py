@@ -105,8 +105,8 @@ _BELIEVED = {
          "barcarolle", "romance", "serenade", "blues", "chorale", "ballade", "rag", "song")
     ),
     "folk": frozenset(
-        ("reel", "jig", "slip jig", "hornpipe", "strathspey", "polka", "waltz", "march", "air", "country dance", "carol",
-         "mazurka", "lullaby", "song", "fantasia", "two-step", "gavotte", "minuet")
+        ("reel", "jig", "slip jig", "hornpipe", "strathspey", "polka", "waltz", "march", "air", "country dance",
+         "carol", "mazurka", "lullaby", "song", "fantasia", "two-step", "gavotte", "minuet")
     ),
 }  # fmt: skip
 """Forms believed of songs and of tunes: in their titles "March" may be a month, and a mass what one comes home from."""
