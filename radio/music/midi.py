@@ -10,11 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from radio.errors import MidiError
+from radio.music.score import BEAT
 
 DRUM_LANE = 9
 """The lane of the drum kit, counted from 0."""
 LARGEST = 64 << 20
 """Bytes of the largest file that is read."""
+END = "end"
+"""Text of the marker at the end of the last bar."""
 OWN = -1
 """Program of a note whose track has not set one: the lane's holds."""
 _UNENDED = -1
@@ -45,13 +48,13 @@ class Tracks:
     pedals: list[tuple[int, int, bool]] = field(default_factory=list)
     """Tick, lane, whether down."""
     end: int = 0
-    """Tick at which the first track ends."""
+    """Tick of the marker END, if there is one: where the last bar ends, though its notes may ring on."""
     damage: str = ""
     """What is wrong with the file, if only its beginning could be read."""
 
 
-def parse(data: bytes, beat: int) -> Tracks:
-    """Reads a file; `beat`: grid ticks a beat. A damaged track is kept up to the damage.
+def parse(data: bytes) -> Tracks:
+    """Reads a file. A damaged track is kept up to the damage.
 
     Raises:
         MidiError: not a MIDI file, or none that can be used.
@@ -69,7 +72,7 @@ def parse(data: bytes, beat: int) -> Tracks:
     if kind > 1:
         raise MidiError(f"format {kind}: wanted format 0 or 1 (tracks that sound together); save it as format 1")
     found = Tracks()
-    _set_division(found, division, beat)
+    _set_division(found, division)
     position = start + 8 + max(size, 6)
     for track in range(count):
         position = _find_track(data, position)
@@ -81,20 +84,19 @@ def parse(data: bytes, beat: int) -> Tracks:
         position = min(first + length, len(data))
         if first + length > len(data):
             found.damage = f"track {track + 1} is cut off"
-        end = _Track(found, data).read(first, position)
-        found.end = end if track == 0 else found.end
+        _Track(found, data).read(first, position)
     return found
 
 
-def _set_division(found: Tracks, division: int, beat: int) -> None:
+def _set_division(found: Tracks, division: int) -> None:
     if division & 0x8000:
         rate, per_frame = 256 - (division >> 8), division & 0xFF
         if rate not in (24, 25, 29, 30) or not per_frame:
             raise MidiError(f"division {division:#06x}: wanted ticks a beat, or 24, 25, 29 or 30 frames a second")
         found.frames = True
-        found.ticks = (2 * beat * 1001, 30000 * per_frame) if rate == 29 else (2 * beat, rate * per_frame)
+        found.ticks = (2 * BEAT * 1001, 30000 * per_frame) if rate == 29 else (2 * BEAT, rate * per_frame)
     elif division:
-        found.ticks = (beat, division)
+        found.ticks = (BEAT, division)
     else:
         raise MidiError("division 0: wanted at least one tick a beat; the header is damaged")
 
@@ -118,8 +120,8 @@ class _Track:
         self.programs = [OWN] * 16
         self.open: dict[int, list[Sounding]] = {}
 
-    def read(self, first: int, stop: int) -> int:
-        """Reads the bytes from `first` to `stop`; the tick at which the track ends."""
+    def read(self, first: int, stop: int) -> None:
+        """Reads the bytes from `first` to `stop`."""
         began = len(self.found.notes)
         self.tick = 0
         try:
@@ -127,11 +129,10 @@ class _Track:
         except IndexError:
             self.found.damage = self.found.damage or "an event is cut off"
         # A note that is never ended sounds on, but not for ever.
-        longest = 4 * self.found.ticks[1] // self.found.ticks[0] * 24
+        longest = 4 * BEAT * self.found.ticks[1] // self.found.ticks[0]
         for note in self.found.notes[began:]:
             if note[1] == _UNENDED:
                 note[1] = min(max(self.tick, note[0] + 1), note[0] + longest)
-        return self.tick
 
     def _events(self, at: int, stop: int) -> None:
         data, open_notes, notes, programs = self.data, self.open, self.found.notes, self.programs
@@ -199,6 +200,8 @@ class _Track:
             self.found.meters.append((self.tick, body[0], 1 << body[1]))
         elif kind == 0x59 and length == 2 and abs(sharps := (body[0] ^ 0x80) - 0x80) <= 7:
             self.found.keys.append((self.tick, sharps, body[1] == 1))
+        elif kind == 0x06 and body == END.encode():
+            self.found.end = self.tick
         return at + length, kind == 0x2F
 
     def _system(self, status: int, at: int) -> int:

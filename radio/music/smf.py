@@ -67,7 +67,7 @@ def read(source: Path | str | bytes, *, pedal: Literal["ignore", "extend"] = "ig
     Raises:
         MidiError: the file cannot be used.
     """
-    tracks = midi.parse(_bytes(source), BEAT)
+    tracks = midi.parse(_bytes(source))
     if not tracks.notes:
         why = f" ({tracks.damage})" if tracks.damage else ""
         raise MidiError(f"no notes{why}: wanted at least one")
@@ -144,10 +144,9 @@ def _following(ticks: Sequence[int], tick: int, default: int) -> int:
 def _layout(tracks: midi.Tracks) -> tuple[list[_Slot], bool]:
     """The bars' places, and whether any bar is not as long in the piece as it is in the file."""
     onset = _grid(max(note[0] for note in tracks.notes), tracks.ticks)
-    written_end = _grid(tracks.end, tracks.ticks)
     sounding_end = _grid(max(note[1] for note in tracks.notes), tracks.ticks)
-    # The track with the tempos says where the last bar ends, if it lasts so long; else the last note does.
-    end = written_end if tracks.tempos and written_end > onset else max(sounding_end, onset + 1)
+    marked_end = _grid(tracks.end, tracks.ticks)
+    end = marked_end if marked_end > onset else max(sounding_end, onset + 1)
     if end // BEAT > MOST_BARS * 4:
         raise MidiError(f"too long: got {end // BEAT} beats, wanted at most {MOST_BARS * 4}")
     changes = {0: Meter(4, 4)}
@@ -331,7 +330,7 @@ def _conductor(bars: Sequence[Bar], title: str, key: str, scale: int) -> mido.Mi
         events += [(tick, message) for message in messages if str(message) not in before]
         before = {str(message) for message in messages}
         tick += bar.meter.ticks * scale
-    return _track([*events, (tick, mido.MetaMessage("end_of_track"))])
+    return _track([*events, (tick, mido.MetaMessage("marker", text=midi.END))])
 
 
 def _signature(key: str) -> str:
