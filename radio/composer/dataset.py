@@ -1,0 +1,122 @@
+"""Training examples: windows of pieces that begin at a bar line, with their prefix, transposed and balanced.
+
+A style is drawn in proportion to the square root of its size, so that small styles are heard often enough and
+large ones do not drown them; then a piece by its length, then a window of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from radio.composer.corpus import Corpus, Entry
+from radio.music import keys, tokens
+from radio.music.score import DRUMS, Prefix
+
+DROP_FIELD = 0.15
+"""How often each field of a prefix is left out in training."""
+DROP_ALL = 0.1
+"""How often the whole prefix is."""
+
+_PITCH, _PROGRAM, _ONSET = tokens.RANGES["pitch"], tokens.RANGES["program"], tokens.RANGES["onset"]
+_DRUMS = _PROGRAM.start + DRUMS
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One row of a batch: ids (length, SLOTS), times in ticks (length,), and the style it was drawn from."""
+
+    positions: tokens.Positions
+    ticks: npt.NDArray[np.int32]
+    style: str
+
+
+def thinned(prefix: Prefix, rng: np.random.Generator) -> Prefix:
+    """The prefix with fields left out at random, so that any subset can be given later."""
+    if rng.random() < DROP_ALL:
+        return Prefix()
+    blank = Prefix()
+    lost = [name for name, _ in tokens.PREFIX_FIELDS if rng.random() < DROP_FIELD]
+    return replace(prefix, **{name: getattr(blank, name) for name in lost})
+
+
+def transposed(positions: tokens.Positions, semitones: int) -> tokens.Positions:
+    """The same positions at another pitch; the drum kit stays. `semitones` must keep pitches within 0–127."""
+    notes = (positions[:, 0] < tokens.BAR) & (positions[:, 1] != _DRUMS)
+    moved = positions.copy()
+    moved[notes, 2] += semitones
+    return moved
+
+
+def shift_range(positions: tokens.Positions) -> tuple[int, int]:
+    """The lowest and highest transposition within ±6 that keep the notes between MIDI keys 12 and 115."""
+    notes = positions[(positions[:, 0] < tokens.BAR) & (positions[:, 1] != _DRUMS), 2] - _PITCH.start
+    if not len(notes):
+        return 0, 0
+    return max(-6, min(0, 12 - int(notes.min()))), min(6, max(0, 115 - int(notes.max())))
+
+
+class Windows:
+    """Draws examples from one side of the split, without end and reproducibly."""
+
+    def __init__(self, corpus: Corpus, entries: Sequence[Entry], context: int, seed: int) -> None:
+        self.corpus, self.context = corpus, context
+        self.rng = np.random.default_rng(seed)
+        self.by_style = {
+            style: [e for e in entries if e.style == style] for style in sorted({e.style for e in entries})
+        }
+        counts = {s: np.array([e.count for e in own], dtype=float) for s, own in self.by_style.items()}
+        self.weights = {style: own / own.sum() for style, own in counts.items()}
+        sizes = np.sqrt([own.sum() for own in counts.values()])
+        self.styles, self.share = list(counts), sizes / sizes.sum()
+
+    def draw(self) -> Example:
+        """One example."""
+        style = self.styles[self.rng.choice(len(self.styles), p=self.share)]
+        own = self.by_style[style]
+        return self.window(own[self.rng.choice(len(own), p=self.weights[style])])
+
+    def window(self, entry: Entry) -> Example:
+        """A random window of one piece, at a random pitch."""
+        positions = self.corpus.of(entry)
+        bars = np.flatnonzero((positions[:, 0] >= tokens.BAR) & (positions[:, 0] < tokens.END))
+        room = self.context - tokens.PREFIX_LENGTH
+        # The opening of a piece is drawn more often than a window in its middle: every piece on air has one.
+        late = bars[bars <= max(0, len(positions) - room // 2)]
+        start = 0 if len(late) < 2 or self.rng.random() < 0.2 else int(self.rng.choice(late))
+        low, high = shift_range(positions)
+        shift = int(self.rng.integers(low, high + 1))
+        prefix = entry.prefix()
+        if prefix.key:
+            prefix = replace(prefix, key=keys.transpose(prefix.key, shift))
+        prefix = thinned(prefix, self.rng)
+        body = transposed(positions[start : start + room], shift)
+        return example(prefix, body, entry.style)
+
+    def batch(self, size: int) -> list[Example]:
+        """`size` examples, shortest first, so that neighbours can be padded to one length cheaply."""
+        return sorted((self.draw() for _ in range(size)), key=lambda e: len(e.positions))
+
+
+def example(prefix: Prefix, body: tokens.Positions, style: str = "") -> Example:
+    """A prefix and the positions after it as one row."""
+    positions = np.concatenate((tokens.encode_prefix(prefix), body))
+    return Example(positions, tokens.times(positions), style)
+
+
+def padded(
+    examples: Sequence[Example],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Examples of different lengths as arrays: ids (B, T, SLOTS), times (B, T), and where there is only padding."""
+    longest = max(len(e.positions) for e in examples)
+    positions = np.zeros((len(examples), longest, tokens.SLOTS), dtype=np.int64)
+    ticks = np.zeros((len(examples), longest), dtype=np.int64)
+    pad = np.ones((len(examples), longest), dtype=bool)
+    for row, e in enumerate(examples):
+        positions[row, : len(e.positions)] = e.positions
+        ticks[row, : len(e.ticks)] = e.ticks
+        pad[row, : len(e.positions)] = False
+    return positions, ticks, pad

@@ -1,0 +1,207 @@
+"""The engine: one batch, one forward pass for every row that is hungry.
+
+A *row* is one channel's place in the batch: its cache, what it may write next, its random numbers. `Engine.step`
+draws one position for each row it is given. A row whose window is full keeps its prefix and the last half of its positions, from
+a bar line on, and is prefilled once.
+
+Guidance: a row with guidance g ≠ 1 has a shadow, the same music under an empty prefix; logits are
+shadow + g × (row − shadow) (classifier-free guidance, Ho and Salimans 2022).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from radio.composer.model import Transformer
+from radio.composer.sampling import draw
+from radio.music import grammar, tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How ids are drawn from the logits of one row."""
+
+    temperature: tuple[float, ...] = (1.0,) * tokens.SLOTS
+    """By slot."""
+    nucleus: float = 0.97
+    guidance: float = 1.0
+
+
+@dataclass(slots=True)
+class Row:
+    """One row. `written` holds the positions of the piece so far, the prefix not counted."""
+
+    prefix: tokens.Positions
+    sampling: Sampling
+    state: grammar.State
+    rng: np.random.Generator
+    written: list[tuple[int, ...]] = field(default_factory=list)
+    tick: int = 0
+    """Time of the position written last, in ticks since the window's first bar line."""
+    bar_tick: int = 0
+    logits_from: Tensor | None = None
+    """The trunk's output at the last position: (voices, D); voices is 2 with a shadow, else 1."""
+
+
+class Engine:
+    """Rows of one model. One thread."""
+
+    def __init__(self, model: Transformer, rows: int) -> None:
+        self.model = model
+        self.rows: list[Row | None] = [None] * rows
+        # Row r uses places 2r and, for its shadow, 2r + 1 of the cache.
+        self.cache = model.new_cache(2 * rows)
+        self.device = model.embed[0].weight.device
+        self.drawn = 0
+        """Positions drawn."""
+        self.seconds = 0.0
+        """Time spent in `step`."""
+
+    def open(self, number: int, row: Row) -> None:
+        """Puts a row in place; what it has written already is prefilled."""
+        self.rows[number] = row
+        self._prefill(number, row)
+
+    @torch.inference_mode()
+    def _prefill(self, number: int, row: Row) -> None:
+        body = window(row.written, self.model.config.context)
+        prefixes = [row.prefix] if row.sampling.guidance == 1.0 else [row.prefix, tokens.any_prefix()]
+        outs = []
+        for voice, prefix in enumerate(prefixes):
+            positions = np.concatenate((prefix, np.array(body, dtype=np.int32).reshape(-1, tokens.SLOTS)))
+            ticks = tokens.times(positions)
+            ids = torch.from_numpy(positions.astype(np.int64)).to(self.device)
+            at = torch.from_numpy(ticks.astype(np.int64)).to(self.device)
+            outs.append(self.model.prefill(self.cache, 2 * number + voice, ids, at))
+        row.logits_from = torch.stack(outs)
+        row.tick = int(ticks[-1])
+        bars = [i for i, position in enumerate(positions.tolist()) if tokens.BAR <= position[0] < tokens.END]
+        row.bar_tick = int(ticks[bars[-1]]) if bars else 0
+
+    @torch.inference_mode()
+    def step(self, numbers: Sequence[int]) -> list[tuple[int, ...]]:
+        """Draws one position for each of the rows; a bar line that is drawn is returned but not yet written.
+
+        The caller answers a note with `write(number, position)` and a bar line with `write` of the full bar line.
+        """
+        began = time.perf_counter()
+        rows = [self._row(number) for number in numbers]
+        drawn = self._draw(rows)
+        notes = [k for k, position in enumerate(drawn) if position[0] < tokens.BAR]
+        if notes:
+            self._advance([numbers[k] for k in notes], [rows[k] for k in notes], [drawn[k] for k in notes])
+        self.drawn += len(rows)
+        self.seconds += time.perf_counter() - began
+        return drawn
+
+    @torch.inference_mode()
+    def write(self, number: int, position: tuple[int, ...]) -> None:
+        """Writes a bar line that the caller completed."""
+        row = self._row(number)
+        self._advance([number], [row], [position])
+
+    def _row(self, number: int) -> Row:
+        row = self.rows[number]
+        if row is None:
+            raise ValueError(f"row {number} is not open")
+        return row
+
+    def _draw(self, rows: Sequence[Row]) -> list[tuple[int, ...]]:
+        trunk = [row.logits_from for row in rows]
+        x = torch.cat([t for t in trunk if t is not None])  # (voices, D)
+        owner = [k for k, row in enumerate(rows) for _ in range(1 + (row.sampling.guidance != 1.0))]
+        weight = [w for row in rows for w in voice_weights(row.sampling.guidance)]
+        owners = torch.tensor(owner, device=self.device)
+        weights = torch.tensor(weight, device=self.device)[:, None]
+        uniform = np.stack([row.rng.random(tokens.SLOTS) for row in rows])
+        nucleus = torch.tensor([row.sampling.nucleus for row in rows], device=self.device)
+        positions: list[list[int]] = [[] for _ in rows]
+        for slot in range(tokens.SLOTS):
+            each = self.model.head_logits(x, slot)
+            logits = each.new_zeros(len(rows), each.shape[1]).index_add_(0, owners, each * weights)
+            masks = [
+                grammar.rest(row.state, own) if slot else grammar.first(row.state)
+                for row, own in zip(rows, positions, strict=True)
+            ]
+            ids = draw(
+                logits,
+                torch.from_numpy(np.stack(masks)).to(self.device),
+                torch.tensor([row.sampling.temperature[slot] for row in rows], device=self.device),
+                nucleus,
+                torch.tensor(uniform[:, slot], device=self.device, dtype=torch.float32),
+            )
+            for own, value in zip(positions, ids.tolist(), strict=True):
+                own.append(value)
+            if slot < tokens.SLOTS - 1:
+                x = x + self.model.drawn[slot](ids)[owners]
+        return [tuple(own) for own in positions]
+
+    def _advance(self, numbers: Sequence[int], rows: Sequence[Row], positions: Sequence[tuple[int, ...]]) -> None:
+        """Adds a position to each row, and moves its state on."""
+        full = []
+        places, ids, ticks, owners = [], [], [], []
+        for number, row, position in zip(numbers, rows, positions, strict=True):
+            row.written.append(position)
+            move(row, position)
+            if int(self.cache.lengths[2 * number]) >= self.model.config.context:
+                full.append((number, row))
+                continue
+            for voice in range(1 + (row.sampling.guidance != 1.0)):
+                places.append(2 * number + voice)
+                ids.append(position)
+                ticks.append(row.tick)
+                owners.append(row)
+        if places:
+            out = self.model.advance(
+                self.cache,
+                torch.tensor(places, device=self.device),
+                torch.tensor(ids, device=self.device),
+                torch.tensor(ticks, device=self.device),
+            )
+            start = 0
+            while start < len(owners):
+                row = owners[start]
+                voices = 1 + (row.sampling.guidance != 1.0)
+                row.logits_from = out[start : start + voices]
+                start += voices
+        for number, row in full:
+            self._prefill(number, row)
+
+
+def voice_weights(guidance: float) -> tuple[float, ...]:
+    """What the logits of a row, and of its shadow if it has one, are multiplied by."""
+    return (1.0,) if guidance == 1.0 else (guidance, 1.0 - guidance)
+
+
+def move(row: Row, position: tuple[int, ...]) -> None:
+    """Moves the row's clock and its grammar state on by one position; of a bar line only the clock."""
+    kind = position[0]
+    if kind < tokens.BAR:
+        note = tokens.decode_note(position)
+        row.tick = row.bar_tick + note.onset
+        row.state.wrote(note.onset, note.program, note.pitch)
+    elif kind < tokens.END:
+        # The grammar state still holds the meter of the bar that ends here.
+        row.tick = row.bar_tick = row.bar_tick + row.state.meter.ticks if len(row.written) > 1 else 0
+
+
+def window(written: Sequence[tuple[int, ...]], context: int) -> Sequence[tuple[int, ...]]:
+    """What of a piece is prefilled: all of it if it leaves half the room free, else the last half, from a bar line."""
+    room = (context - tokens.PREFIX_LENGTH) // 2
+    if len(written) <= room:
+        return written
+    start = len(written) - room
+    for index in range(start, len(written)):
+        if tokens.BAR <= written[index][0] < tokens.END:
+            return written[index:]
+    # One bar longer than half the window: its own bar line, then what fits.
+    for index in range(start, -1, -1):
+        if tokens.BAR <= written[index][0] < tokens.END:
+            return [written[index], *written[start + 1 :]]
+    return written[start:]

@@ -1,0 +1,213 @@
+"""The transformer: positions in, the next position's five slots out.
+
+- One position is one note or bar line; its slots are embedded together (summed) and pass the trunk once.
+- Rotary attention on two clocks: half of each head turns with the position's index, half with its musical time, so
+  that "the same place eight bars ago" is one fixed rotation whatever the texture. (RoPE: Su et al. 2021,
+  arXiv:2104.09864; the second clock is ours.)
+- The next position is decoded slot after slot by a small head: each slot sees the trunk's output and the slots
+  before it.
+- Pre-norm with RMSNorm, squared-ReLU feed-forward (So et al. 2021, arXiv:2109.08668), no biases.
+- A cache holds a row's keys and values. Rows are independent: each has its own length.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from radio.music.score import BEAT
+from radio.music.tokens import SIZES, SLOTS
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """Shape of a model."""
+
+    width: int = 256
+    layers: int = 6
+    heads: int = 8
+    head_width: int = 256
+    """Width of the hidden layer of each slot's head."""
+    context: int = 512
+    """Positions a row may hold, prefix included."""
+    sizes: tuple[int, ...] = SIZES
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> ModelConfig:
+        return cls(**{**fields, "sizes": tuple(fields["sizes"])})
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "sizes": list(self.sizes)}
+
+
+@dataclass(slots=True)
+class Cache:
+    """Keys and values of `rows` rows: (layers, rows, heads, context, head dim), and each row's length."""
+
+    keys: Tensor
+    values: Tensor
+    lengths: Tensor
+
+
+def rotations(index: Tensor, ticks: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    """Cosines and sines for heads of `dim`: (..., dim // 2) each; first half by index, second half by time."""
+    quarter = dim // 4
+    power = torch.arange(quarter, device=index.device, dtype=torch.float32) / max(quarter - 1, 1)
+    by_index = 1.0 / (1024.0**power)
+    # Wavelengths from one beat to 512 beats.
+    by_time = 2 * math.pi / (BEAT * 512.0**power)
+    angles = torch.cat((index[..., None].float() * by_index, ticks[..., None].float() * by_time), dim=-1)
+    return angles.cos(), angles.sin()
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turns pairs (x[i], x[i + dim/2]) by the angles; x: (B, H, T, dim), cos and sin: (B, 1, T, dim/2)."""
+    a, b = x.chunk(2, dim=-1)
+    return torch.cat((a * cos - b * sin, b * cos + a * sin), dim=-1)
+
+
+class Block(nn.Module):
+    """Attention and feed-forward, each added to what came in."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.qkv = nn.Linear(config.width, 3 * config.width, bias=False)
+        self.out = nn.Linear(config.width, config.width, bias=False)
+        self.up = nn.Linear(config.width, 4 * config.width, bias=False)
+        self.down = nn.Linear(4 * config.width, config.width, bias=False)
+
+    def project(self, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values of x (B, T, D): each (B, H, T, D/H), turned."""
+        batch, length, width = x.shape
+        qkv = self.qkv(norm(x)).view(batch, length, 3, self.heads, width // self.heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
+        return rotate(norm(q), cos, sin), rotate(norm(k), cos, sin), v
+
+    def finish(self, x: Tensor, attended: Tensor) -> Tensor:
+        """x plus attention's output (B, H, T, D/H) plus the feed-forward."""
+        x = x + self.out(attended.transpose(1, 2).reshape(x.shape))
+        hidden: Tensor = self.down(F.relu(self.up(norm(x))).square())
+        return x + hidden
+
+
+def norm(x: Tensor) -> Tensor:
+    """RMSNorm without a gain."""
+    return F.rms_norm(x, (x.shape[-1],))
+
+
+class Head(nn.Module):
+    """Logits of one slot from the trunk's output and the slots decoded before it."""
+
+    def __init__(self, config: ModelConfig, size: int) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(config.width, config.head_width, bias=False)
+        self.logits = nn.Linear(config.head_width, size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.logits(F.relu(self.hidden(norm(x))).square())
+        return logits
+
+
+class Transformer(nn.Module):
+    """The composer's model. See the module's docstring for its shape."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embed = nn.ModuleList(nn.Embedding(size, config.width) for size in config.sizes)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.drawn = nn.ModuleList(nn.Embedding(size, config.width) for size in config.sizes[:-1])
+        self.heads = nn.ModuleList(Head(config, size) for size in config.sizes)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        for name, parameter in self.named_parameters():
+            if name.endswith(("out.weight", "down.weight", "bias")) or ".logits." in name:
+                nn.init.zeros_(parameter)
+            elif "embed" in name or "drawn" in name:
+                nn.init.normal_(parameter, std=0.5 if "embed" in name else 0.1)
+            else:
+                nn.init.uniform_(parameter, -math.sqrt(3 / parameter.shape[1]), math.sqrt(3 / parameter.shape[1]))
+
+    def embedded(self, positions: Tensor) -> Tensor:
+        """(B, T, SLOTS) ids → (B, T, D)."""
+        x: Tensor = self.embed[0](positions[..., 0])
+        for slot in range(1, SLOTS):
+            x = x + self.embed[slot](positions[..., slot])
+        return norm(x)
+
+    def forward(self, positions: Tensor, ticks: Tensor) -> Tensor:
+        """The trunk over whole sequences: (B, T, SLOTS) ids and (B, T) times → (B, T, D)."""
+        index = torch.arange(positions.shape[1], device=positions.device).expand(positions.shape[:2])
+        cos, sin = (r[:, None] for r in rotations(index, ticks, self.config.width // self.config.heads))
+        x = self.embedded(positions)
+        for block in self.blocks:
+            q, k, v = block.project(x, cos, sin)
+            x = block.finish(x, F.scaled_dot_product_attention(q, k, v, is_causal=True))
+        return norm(x)
+
+    def new_cache(self, rows: int) -> Cache:
+        """An empty cache for `rows` rows."""
+        config, like = self.config, self.embed[0].weight
+        shape = (config.layers, rows, config.heads, config.context, config.width // config.heads)
+        lengths = torch.zeros(rows, dtype=torch.long, device=like.device)
+        return Cache(like.new_zeros(shape), like.new_zeros(shape), lengths)
+
+    def prefill(self, cache: Cache, row: int, positions: Tensor, ticks: Tensor) -> Tensor:
+        """Fills a row from nothing: (T, SLOTS) ids and (T,) times → the trunk's output at the last position (D,)."""
+        length = len(positions)
+        index = torch.arange(length, device=positions.device)[None]
+        cos, sin = (r[:, None] for r in rotations(index, ticks[None], self.config.width // self.config.heads))
+        x = self.embedded(positions[None])
+        for number, block in enumerate(self.blocks):
+            q, k, v = block.project(x, cos, sin)
+            cache.keys[number, row, :, :length] = k[0]
+            cache.values[number, row, :, :length] = v[0]
+            x = block.finish(x, F.scaled_dot_product_attention(q, k, v, is_causal=True))
+        cache.lengths[row] = length
+        return norm(x)[0, -1]
+
+    def advance(self, cache: Cache, rows: Tensor, positions: Tensor, ticks: Tensor) -> Tensor:
+        """Adds one position to each of `rows` (R,): (R, SLOTS) ids and (R,) times → the trunk's output (R, D)."""
+        lengths = cache.lengths[rows]
+        cos, sin = (r[:, None, None] for r in rotations(lengths, ticks, self.config.width // self.config.heads))
+        longest = int(lengths.max()) + 1
+        seen = (torch.arange(longest, device=rows.device) <= lengths[:, None])[:, None, None]
+        x = self.embedded(positions[:, None])
+        for number, block in enumerate(self.blocks):
+            q, k, v = block.project(x, cos, sin)
+            cache.keys[number, rows, :, lengths] = k[:, :, 0]
+            cache.values[number, rows, :, lengths] = v[:, :, 0]
+            keys, values = cache.keys[number, rows, :, :longest], cache.values[number, rows, :, :longest]
+            x = block.finish(x, F.scaled_dot_product_attention(q, keys, values, attn_mask=seen))
+        cache.lengths[rows] = lengths + 1
+        return norm(x)[:, 0]
+
+    def head_logits(self, x: Tensor, slot: int) -> Tensor:
+        """Logits of a slot: x (..., D) is the trunk's output plus `drawn` of the slots before → (..., ids)."""
+        logits: Tensor = self.heads[slot](x)
+        return logits
+
+    def losses(self, positions: Tensor, ticks: Tensor, skip: int, pad: Tensor) -> Tensor:
+        """Nats of each slot of each next position.
+
+        `skip` positions at the start (the prefix), slots that are 0 and positions where `pad` (B, T) is True
+        count 0: (B, T - skip, SLOTS).
+        """
+        x = self(positions[:, :-1], ticks[:, :-1])[:, skip - 1 :]
+        target = positions[:, skip:]
+        total = []
+        for slot, size in enumerate(self.config.sizes):
+            logits = self.head_logits(x, slot).float()
+            ids = target[..., slot]
+            loss = F.cross_entropy(logits.reshape(-1, size), ids.reshape(-1), reduction="none").view(ids.shape)
+            total.append(loss * (ids > 0))
+            if slot < SLOTS - 1:
+                x = x + self.drawn[slot](ids)
+        return torch.stack(total, dim=-1) * ~pad[:, skip:, None]

@@ -1,0 +1,207 @@
+"""Training: a loop that can stop and go on, its schedule bound to a budget of minutes.
+
+Matrices of the trunk and the heads are trained with Muon (Jordan et al. 2024), the rest with AdamW. The learning rate warms up, stays, and falls to zero over
+the last part of the budget; time in which the process was stopped does not count.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from radio.composer import weights
+from radio.composer.corpus import Corpus, Entry
+from radio.composer.dataset import Example, Windows, example, padded
+from radio.composer.model import ModelConfig, Transformer
+from radio.composer.muon import Muon
+from radio.music import tokens
+
+LN2 = math.log(2)
+SLOT_NAMES = ("onset", "program", "pitch", "duration", "velocity")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """What a training run is asked for."""
+
+    minutes: float = 60.0
+    batch: int = 24
+    """Examples a step."""
+    cell: int = 6144
+    """Positions a forward pass holds at most, padding included."""
+    rate: float = 0.01
+    """Learning rate of the matrices (Muon)."""
+    table_rate: float = 3e-3
+    """Learning rate of embeddings and of the heads' last layers (AdamW)."""
+    decay: float = 0.03
+    warmup: int = 40
+    """Steps."""
+    fall: float = 0.45
+    """Share of the budget over which the learning rate falls to zero."""
+    seed: int = 1
+    report: int = 20
+    """Steps between lines of the log."""
+    checkpoint: float = 3.0
+    """Minutes between checkpoints."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where a run stands; saved with each checkpoint."""
+
+    step: int = 0
+    seconds: float = 0.0
+    positions: int = 0
+    bits: float = float("nan")
+    """Bits a position, a moving mean."""
+    rate: float = 0.0
+    """Positions a second."""
+
+
+def cells(examples: Sequence[Example], limit: int) -> list[list[Example]]:
+    """Neighbouring examples together as long as they, padded, stay within `limit` positions."""
+    groups: list[list[Example]] = [[]]
+    for e in examples:
+        if groups[-1] and len(e.positions) * (len(groups[-1]) + 1) > limit:
+            groups.append([])
+        groups[-1].append(e)
+    return groups
+
+
+def cell_losses(model: Transformer, examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Nats by slot, and the number of positions counted: (B, T, SLOTS) and a scalar."""
+    positions, ticks, pad = (torch.from_numpy(a) for a in padded(examples))
+    device = next(model.parameters()).device
+    positions, ticks, pad = positions.to(device), ticks.to(device), pad.to(device)
+    losses = model.losses(positions, ticks, tokens.PREFIX_LENGTH, pad)
+    return losses, (~pad[:, tokens.PREFIX_LENGTH :]).sum()
+
+
+def optimizers(model: Transformer, config: TrainConfig) -> list[torch.optim.Optimizer]:
+    """Muon for the inner matrices, AdamW for embeddings, last layers and biases."""
+    inner = [p for n, p in model.named_parameters() if p.ndim == 2 and ("blocks" in n or ".hidden." in n)]
+    known = {id(p) for p in inner}
+    rest = [p for p in model.parameters() if id(p) not in known]
+    return [
+        Muon(inner, lr=config.rate, weight_decay=config.decay),
+        torch.optim.AdamW(rest, lr=config.table_rate, betas=(0.9, 0.97), weight_decay=0.0),
+    ]
+
+
+def factor(progress: Progress, config: TrainConfig) -> float:
+    """What the learning rates are multiplied by."""
+    done = progress.seconds / (60 * config.minutes)
+    return min(1.0, (progress.step + 1) / config.warmup) * min(1.0, max(0.0, (1 - done) / config.fall))
+
+
+class Trainer:
+    """One run: its model, optimisers, data and checkpoint file."""
+
+    def __init__(self, corpus: Corpus, shape: ModelConfig, config: TrainConfig, out: Path) -> None:
+        self.config, self.out = config, out
+        torch.manual_seed(config.seed)
+        self.model = Transformer(shape).to("cuda" if torch.cuda.is_available() else "cpu")
+        self.optimizers = optimizers(self.model, config)
+        self.base = [[g["lr"] for g in o.param_groups] for o in self.optimizers]
+        self.progress = Progress()
+        self.windows = Windows(corpus, corpus.split(validation=False), shape.context, config.seed)
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.out / "checkpoint.pt"
+
+    def resume(self) -> bool:
+        """Goes on from the checkpoint if there is one."""
+        if not self.checkpoint.is_file():
+            return False
+        state = torch.load(self.checkpoint, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        for optimizer, own in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(own)
+        self.progress = Progress(**state["progress"])
+        self.windows.rng = np.random.default_rng((self.config.seed, self.progress.step))
+        return True
+
+    def save(self) -> None:
+        """Writes the checkpoint (atomically) and the weights so far."""
+        self.out.mkdir(parents=True, exist_ok=True)
+        state = {
+            "model": self.model.state_dict(),
+            "optimizers": [o.state_dict() for o in self.optimizers],
+            "progress": asdict(self.progress),
+        }
+        partial = self.checkpoint.with_suffix(".part")
+        torch.save(state, partial)
+        partial.replace(self.checkpoint)
+        weights.save(self.out, self.model, self.facts())
+
+    def facts(self) -> dict[str, Any]:
+        """What config.json tells of the run."""
+        return {**asdict(self.config), **asdict(self.progress)}
+
+    def step(self) -> tuple[np.ndarray[Any, Any], int]:
+        """One update; bits by slot summed over the positions, and how many there were."""
+        scale = factor(self.progress, self.config)
+        for optimizer, rates in zip(self.optimizers, self.base, strict=True):
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * scale
+        batch = self.windows.batch(self.config.batch)
+        total = sum(len(e.positions) - tokens.PREFIX_LENGTH for e in batch)
+        bits = np.zeros(tokens.SLOTS)
+        for group in cells(batch, self.config.cell):
+            losses, _ = cell_losses(self.model, group)
+            (losses.sum() / total).backward()
+            bits += losses.detach().sum(dim=(0, 1)).cpu().numpy() / LN2
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        return bits, total
+
+    def run(self, report: Callable[[Progress, dict[str, float]], None]) -> None:
+        """Trains until the budget is spent; `report` is told every `config.report` steps."""
+        self.model.train()
+        self.out.mkdir(parents=True, exist_ok=True)
+        window_bits, window_positions, window_seconds = np.zeros(tokens.SLOTS), 0, 0.0
+        saved = self.progress.seconds
+        while self.progress.seconds < 60 * self.config.minutes:
+            began = time.perf_counter()
+            bits, count = self.step()
+            # A step never takes this long; a process that was stopped does.
+            took = min(time.perf_counter() - began, 30.0)
+            self.progress.step += 1
+            self.progress.seconds += took
+            self.progress.positions += count
+            window_bits, window_positions = window_bits + bits, window_positions + count
+            window_seconds += took
+            if self.progress.step % self.config.report == 0:
+                by_slot = dict(zip(SLOT_NAMES, (window_bits / window_positions).tolist(), strict=True))
+                self.progress.bits = sum(by_slot.values())
+                self.progress.rate = window_positions / window_seconds
+                self._log(by_slot)
+                report(self.progress, by_slot)
+                window_bits, window_positions, window_seconds = np.zeros(tokens.SLOTS), 0, 0.0
+            if self.progress.seconds - saved > 60 * self.config.checkpoint:
+                self.save()
+                saved = self.progress.seconds
+        self.save()
+
+    def _log(self, by_slot: dict[str, float]) -> None:
+        path = self.out / "curve.csv"
+        fresh = not path.exists()
+        with path.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            if fresh:
+                writer.writerow(["step", "seconds", "positions", "bits", *by_slot])
+            p = self.progress
+            row = [p.step, round(p.seconds, 1), p.positions, round(p.bits, 4)]
+            writer.writerow([*row, *(round(b, 4) for b in by_slot.values())])
