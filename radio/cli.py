@@ -35,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     try:
         status: int | None = arguments.run(arguments)
+        sys.stdout.flush()
     except RadioError as error:
         print(f"radio: {error}".replace("\n", "\nradio: "), file=sys.stderr)
         return 2

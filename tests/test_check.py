@@ -1,0 +1,113 @@
+"""`radio check`: every problem at once, each with its remedy."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Write
+from safetensors.numpy import save_file
+
+from radio.check import Finding, findings
+from radio.cli import main
+from radio.config import ROOT, load
+from radio.music.tokens import SIZES, vocabulary
+
+
+def found(station: Path, what: str, **overrides: object) -> Finding:
+    """The one finding about something."""
+    (finding,) = [finding for finding in findings(station, overrides) if finding.what == what]
+    return finding
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A model folder as training leaves it, with the smallest of weights."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    tables = {f"embed.{slot}.weight": np.zeros((size, 4), dtype=np.float16) for slot, size in enumerate(SIZES)}
+    save_file(tables, folder / "model.safetensors")
+    fields = {"model": {"width": 4, "sizes": SIZES}, "vocabulary": vocabulary()}
+    (folder / "config.json").write_text(json.dumps(fields))
+    return folder
+
+
+def test_a_station_that_can_go_on_the_air_has_no_problems(station: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert [finding for finding in findings(station, {}) if finding.remedy] == []
+    assert main(["check", "--station", str(station)]) == 0
+    assert "✓" in capsys.readouterr().out
+
+
+def test_a_model_that_fits_is_found_with_its_size(station: Path, model: Path) -> None:
+    finding = found(station, "model", composer="model", model=model)
+    assert finding.remedy == ""
+    assert f"{sum(SIZES) * 4 / 1e6:.1f} million" in finding.detail
+
+
+def test_a_model_that_is_not_there_is_a_problem(station: Path, tmp_path: Path) -> None:
+    finding = found(station, "model", composer="model", model=tmp_path / "none")
+    assert "no such file" in finding.detail
+    assert "--composer scale" in finding.remedy
+
+
+def test_weights_cut_short_are_a_problem(station: Path, model: Path) -> None:
+    weights = model / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-10])
+    assert "wanted" in found(station, "model", composer="model", model=model).detail
+
+
+def test_a_pointer_in_place_of_weights_is_a_problem(station: Path, model: Path) -> None:
+    (model / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    finding = found(station, "model", composer="model", model=model)
+    assert "not a safetensors file" in finding.detail
+    assert "git lfs pull" in finding.remedy
+
+
+def test_a_model_of_another_vocabulary_is_a_problem(station: Path, model: Path) -> None:
+    fields = json.loads((model / "config.json").read_text())
+    fields["vocabulary"]["styles"] = ["bach"]
+    (model / "config.json").write_text(json.dumps(fields))
+    assert "another vocabulary (different: styles)" in found(station, "model", composer="model", model=model).detail
+
+
+def test_weights_of_another_width_are_a_problem(station: Path, model: Path) -> None:
+    fields = json.loads((model / "config.json").read_text())
+    fields["model"]["width"] = 8
+    (model / "config.json").write_text(json.dumps(fields))
+    assert "embed.0.weight" in found(station, "model", composer="model", model=model).detail
+
+
+def test_a_file_that_is_not_a_soundfont_is_a_problem(station: Path, write: Write) -> None:
+    assert "not a soundfont" in found(station, "soundfont", soundfont=write("a.sf2", "hello")).detail
+
+
+def test_a_port_in_use_is_a_problem(station: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        finding = found(station, "port", port=server.getsockname()[1])
+    assert "--port" in finding.remedy
+
+
+def test_problems_of_the_configuration_do_not_hide_the_others(
+    station: Path, write: Write, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("channels/bad.toml", "tilte = 1\nreverb = 9\n")
+    monkeypatch.setattr("ctypes.util.find_library", lambda name: None)
+    monkeypatch.setenv("COLUMNS", "300")
+    problems = [finding for finding in findings(station, {}) if finding.remedy]
+    assert [problem.what for problem in problems] == ["configuration"] * 3 + ["FluidSynth"]
+    assert main(["check", "--station", str(station)]) == 1
+    shown = capsys.readouterr().out
+    assert "did you mean title?" in shown
+    assert "apt-get install libfluidsynth3" in shown
+
+
+def test_the_example_of_a_station_file_loads_with_every_key_taken(write: Write) -> None:
+    example = (ROOT / "deploy" / "station.toml").read_text(encoding="utf-8")
+    text = "\n".join(line.removeprefix("# ") for line in example.splitlines() if "=" in line)
+    station = write("station.toml", text)
+    shutil.copytree(ROOT / "channels", station.parent / "channels")
+    assert list(load(station).channels) == ["bach", "jazz"]
