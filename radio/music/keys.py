@@ -19,9 +19,11 @@ _LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 Weights = npt.NDArray[np.float64]
 """(12,) how long each pitch class sounds, from C."""
 
-# Krumhansl and Kessler's probe-tone ratings as revised by Temperley, "What's Key for Key?", Music Perception 17 (1999).
-_MAJOR_PROFILE = (5.0, 2.0, 3.5, 2.0, 4.5, 4.0, 2.0, 4.5, 2.0, 3.5, 1.5, 4.0)
-_MINOR_PROFILE = (5.0, 2.0, 3.5, 4.5, 2.0, 4.0, 2.0, 4.5, 3.5, 2.0, 1.5, 4.0)
+# Albrecht and Shanahan, "The Use of Large Corpora to Train a New Type of Key-Finding Algorithm", Music Perception 31
+# (2013). Of the corpus's 268 pieces whose titles tell their key these find 87 %, Temperley's of 1999 78 %, and
+# Krumhansl and Kessler's of 1982 78 %.
+_MAJOR_PROFILE = (0.238, 0.006, 0.111, 0.006, 0.137, 0.094, 0.016, 0.214, 0.009, 0.080, 0.008, 0.081)
+_MINOR_PROFILE = (0.220, 0.006, 0.104, 0.123, 0.019, 0.103, 0.012, 0.214, 0.062, 0.022, 0.061, 0.052)
 
 
 def _profiles() -> Weights:
@@ -75,7 +77,7 @@ def estimate(music: Sequence[Bar] | Weights) -> tuple[str, float]:
     """The key of some bars, or of pitch-class weights (12,), and how much better it fits than the next best, 0 to 1.
 
     The key is the profile that correlates best with the weights (Krumhansl, Cognitive Foundations of Musical Pitch,
-    1990). The last sounding bar breaks near ties: pieces end on their tonic. Without any pitched note: ("", 0).
+    1990). The last chord's bass breaks near ties: pieces end on their tonic. Without any pitched note: ("", 0).
     """
     if isinstance(music, np.ndarray):
         sounding = np.asarray(music, dtype=np.float64)
@@ -161,5 +163,4 @@ def to_signature(key: str) -> tuple[int, bool]:
     number = _number(key)
     minor = number >= 12
     sharps = (7 * (number - (9 if minor else 0)) + 5) % 12 - 5
-    spelled_sharp = "#" in KEYS[number]
-    return (sharps + 12 if spelled_sharp and sharps < 0 else sharps), minor
+    return (-6 if sharps == 6 and "#" not in KEYS[number] else sharps), minor

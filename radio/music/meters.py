@@ -28,18 +28,18 @@ _BY_LENGTH = sorted(METERS, key=lambda meter: -meter.ticks)
 def nearest(meter: Meter) -> tuple[Meter, ...]:
     """The meters of METERS that one bar of `meter` is written as: itself, its double or half, equal parts, or a sum.
 
-    So 2/1 is one bar of 4/2, 8/4 two of 4/4, 9/4 three of 3/4, 13/8 a 12/8 and a 1/8.
+    So 2/1 is one bar of 4/2, 12/4 two of 6/4, 9/4 three of 3/4, 13/8 a 12/8 and a 1/8.
     """
     if meter in _KNOWN:
         return (meter,)
     beats, unit = meter
-    for parts in (1, 2, 3, 4):
-        for factor in (1, 2, 4):
-            part, rest = divmod(beats * factor, parts)
-            if not rest and (like := Meter(part, unit * factor)) in _KNOWN:
-                return (like,) * parts
-        if parts == 1 and not beats % 2 and (like := Meter(beats // 2, unit // 2 or 1)) in _KNOWN and unit > 1:
+    for like in (Meter(beats * 2, unit * 2), Meter(beats // 2, unit // 2 or unit)):
+        if like in _KNOWN and like.ticks == meter.ticks:
             return (like,)
+    for factor, parts in ((1, 2), (1, 3), (1, 4), (2, 2), (2, 3)):
+        like = Meter(beats * factor // parts, unit * factor)
+        if like in _KNOWN and like.ticks * parts == meter.ticks:
+            return (like,) * parts
     return of_length(round(4 * BEAT * beats / unit))
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import re
 import unicodedata
+from collections.abc import Mapping
 from functools import lru_cache
+
+from radio.music.words import PATTERNS, WORDS
 
 FORMS: tuple[str, ...] = (
     "", "prelude", "fugue", "chorale", "chorale prelude", "invention", "sinfonia", "toccata", "fantasia", "canon",
@@ -168,3 +172,67 @@ def _of_bach(words: str) -> str:
         return "chorale"
     number = _NUMBER.search(words)
     return next((form for form, numbers in _NUMBERED if number and int(number[1]) in numbers), "")
+
+
+_KINDS = {
+    "early_music": "Motet", "choral_hymns": "Anthem", "lieder": "Song", "chamber": "Movement for Strings",
+    "romantic_piano": "Album Leaf", "salon_dances": "Salon Dance", "organ": "Voluntary", "guitar": "Guitar Piece",
+    "drums": "Groove", "baroque": "Harpsichord Piece", "classical_piano": "Piano Piece", "mozart": "Piano Piece",
+    "beethoven": "Piano Piece", "chopin": "Album Leaf",
+}  # fmt: skip
+"""What a piece is called whose form is not known."""
+_NAMES = {"etude": "Étude", "bourree": "Bourrée", "quartet": "String Quartet", "two-step": "Two-Step"}
+"""Forms not called by their own name with capitals."""
+_DRAWS = 24
+_LIST = re.compile(r"\{(\w+)\}")
+_NUMBERED_TITLE = re.compile(r"^(.*?) No\. \d+(?: in [A-G](?:-flat|-sharp)? (?:major|minor))?$")
+
+
+class Titler:
+    """Names the pieces of one style."""
+
+    def __init__(self, style: str) -> None:
+        self.style = style
+
+    def title(self, form: str, key: str, numbers: Mapping[str, int], seed: int) -> str:
+        """A title: "Prelude No. 14 in G minor", "The Merry Piper's Reel", "Rainy Window".
+
+        `numbers`: how many pieces of each `base` the channel has had; a title is new as long as it is kept up.
+        """
+        patterns = PATTERNS.get(self.style, {}).get(form, ())
+        if not patterns:
+            name = called(form) or _KINDS.get(self.style, "Piece")
+            tonality = f" in {spoken(key)}" if key and self.style != "drums" else ""
+            return f"{name} No. {numbers.get(name, 0) + 1}{tonality}"
+        name = ""
+        for attempt in range(_DRAWS):
+            name = _draw(patterns, form, random.Random(f"{self.style} {form} {seed} {attempt}"))
+            if not numbers.get(name):
+                return name
+        return f"{name} No. {numbers[name] + 1}"
+
+
+def _draw(patterns: tuple[str, ...], form: str, chance: random.Random) -> str:
+    pattern = chance.choice(patterns).replace("FORM", called(form)).replace("(form)", f"({form})")
+    used: list[str] = []
+    for name in _LIST.findall(pattern):
+        used.append(chance.choice([word for word in WORDS[name] if word not in used]))
+    words = iter(used)
+    return _LIST.sub(lambda _: next(words), pattern)
+
+
+def called(form: str) -> str:
+    """A form as a title names it: "Slip Jig"; "" for ""."""
+    return _NAMES.get(form, " ".join(word.capitalize() for word in form.split()))
+
+
+def spoken(key: str) -> str:
+    """A key as a title names it: "Bb major" is "B-flat major"."""
+    tonic, _, mode = key.partition(" ")
+    return f"{tonic[:1]}{tonic[1:].replace('b', '-flat').replace('#', '-sharp')} {mode}"
+
+
+def base(title: str) -> str:
+    """What a title's number counts: "Prelude" for "Prelude No. 14 in G minor"; a title without a number is its own."""
+    numbered = _NUMBERED_TITLE.match(title)
+    return numbered[1] if numbered else title
