@@ -127,7 +127,7 @@ class _Track:
         try:
             self._events(first, stop)
         except IndexError:
-            self.found.damage = self.found.damage or "an event is cut off"
+            self.found.damage = self.found.damage or "an event is cut off or makes no sense"
         # A note that is never ended sounds on, but not for ever.
         longest = 4 * BEAT * self.found.ticks[1] // self.found.ticks[0]
         for note in self.found.notes[began:]:
