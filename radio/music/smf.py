@@ -99,7 +99,7 @@ def _grid(tick: int, ticks: tuple[int, int]) -> int:
 
 
 def _played(tracks: midi.Tracks) -> bool:
-    """Whether most onsets lie more than an eighth of a tick off the grid; some programs write all one file tick late."""
+    """Whether most onsets lie over an eighth of a tick off the grid; some programs write all one file tick late."""
     scale, division = tracks.ticks
     rests = (note[0] * scale % division for note in tracks.notes)
     return 2 * sum(8 * min(rest, division - rest) > division for rest in rests) > len(tracks.notes)
