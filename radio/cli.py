@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import sys
+import textwrap
 import threading
 import tomllib
 from collections.abc import Sequence
@@ -64,11 +65,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _command(commands: Any, name: str, run: Any, summary: str, more: str, examples: str) -> argparse.ArgumentParser:
-    """A subcommand whose help ends with examples."""
+    """A subcommand whose help says `summary`, `more` and examples."""
     command: argparse.ArgumentParser = commands.add_parser(
         name,
         help=summary,
-        description=f"{summary[0].upper()}{summary[1:]}. {more}",
+        description=textwrap.fill(f"{summary[0].upper()}{summary[1:]}. {more}", 88),
         epilog="examples:\n" + "\n".join(f"  {line.strip()}" for line in examples.strip().splitlines()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -324,8 +325,8 @@ def _add_model(commands: Any) -> None:
     train.add_argument("--seed", type=int, default=1, metavar="N", help="(default: 1)")
     evaluate = _command(
         commands, "evaluate", _evaluate, "measure a model against human music",
-        "Bits a note on works kept back, by what the prefix says; and whether a classifier fitted on human music tells\n"
-        "pieces composed for two channels apart. Writes the model's card.",
+        "Bits a note on works kept back, by what the prefix says; and whether a classifier fitted on human music "
+        "tells pieces composed for two channels apart. Writes the model's card.",
         """radio evaluate models/mine --data data
         radio evaluate models/mine --data data --apart bach ragtime --pieces 50""",
     )  # fmt: skip

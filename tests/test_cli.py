@@ -50,7 +50,7 @@ def test_help_explains_a_command_and_all_its_options(name: str, capsys: pytest.C
         main([*name.split(), "--help"])
     assert end.value.code == 0
     text = capsys.readouterr().out
-    assert COMMANDS[name].description in re.sub(r"\n(?=\S)", " ", text).replace("\n", " ")
+    assert COMMANDS[name].description in text
     assert "examples:" in text
     for action in COMMANDS[name]._actions:
         assert action.help, action.dest
