@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import signal
 import sys
 import textwrap
@@ -36,15 +35,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     try:
         status: int | None = arguments.run(arguments)
-        sys.stdout.flush()
     except RadioError as error:
         print(f"radio: {error}".replace("\n", "\nradio: "), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # `radio channels | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     return status or 0
 
 
