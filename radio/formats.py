@@ -1,0 +1,60 @@
+"""The formats a channel is sent in: what the studio, which encodes, and the air, which sends, must agree on.
+
+Each packet of a format holds one block's worth of whole codec frames, so a listener may join, and a sequence of
+packets be spliced with another's, at any packet. No encoder here: those are `radio.studio.encoders`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from radio import ogg
+
+RATE = 48000
+"""Audio frames a second."""
+BLOCK = 11520
+"""Frames of a block, and of the packet made of it: 0.24 s, 10 MP3 frames, 12 Opus frames."""
+OPUS_PRESKIP = 312
+"""Frames by which libopus delays sound, and which a decoder throws away at the start of a stream."""
+HEADER_PAGES = 2
+"""Ogg pages before the first packet's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One format."""
+
+    name: str
+    extension: str
+    content_type: str
+    delay: int
+    """Frames the sound lags behind the packets: those from the packet that starts at s on decode, from their first
+    frame of sound, to source frames s − delay and after."""
+    restamp: Callable[[bytes, int, int], bytes]
+    """A packet's bytes, its new number and its new start (frames); the bytes as they must be there."""
+
+
+def _unstamped(data: bytes, number: int, start: int) -> bytes:
+    return data
+
+
+def _restamped_opus(data: bytes, number: int, start: int) -> bytes:
+    return ogg.restamped(data, opus_granule(start), number + HEADER_PAGES)
+
+
+def opus_granule(start: int) -> int:
+    """The granule position of the page of the block that starts at frame `start`.
+
+    It counts decoded frames, the pre-skipped ones included, so a player's time is the block's own frame.
+    """
+    return start + BLOCK
+
+
+FORMATS: dict[str, Format] = {
+    format.name: format
+    for format in (
+        Format("mp3", "mp3", "audio/mpeg", 6912, _unstamped),
+        Format("opus", "opus", "audio/ogg; codecs=opus", 0, _restamped_opus),
+    )
+}

@@ -1,0 +1,1 @@
+"""Who plays it: performer, synth, loudness, encoders, one channel's programme."""
