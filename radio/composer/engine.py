@@ -1,8 +1,8 @@
 """The engine: one batch, one forward pass for every row that is hungry.
 
-A *row* is one channel's place in the batch: its cache, what it may write next, its random numbers. `Engine.step`
-draws one position for each row it is given. A row whose window is full keeps its prefix and the last half of its positions, from
-a bar line on, and is prefilled once.
+A *row* is one channel's place in the batch: its cache, what it may write next, its random numbers. `draw` draws
+one position for each row it is given, `write` adds them. A row whose window is full keeps its prefix and the last
+half of its positions, from a bar line on, and is prefilled once.
 
 Guidance: a row with guidance g ≠ 1 has a shadow, the same music under an empty prefix; logits are
 shadow + g × (row − shadow) (classifier-free guidance, Ho and Salimans 2022).
@@ -21,6 +21,9 @@ from torch import Tensor
 from radio.composer.model import Transformer
 from radio.composer.sampling import draw
 from radio.music import grammar, tokens
+
+Position = tuple[int, ...]
+"""SLOTS ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +44,12 @@ class Row:
     sampling: Sampling
     state: grammar.State
     rng: np.random.Generator
-    written: list[tuple[int, ...]] = field(default_factory=list)
+    written: list[Position] = field(default_factory=list)
     tick: int = 0
     """Time of the position written last, in ticks since the window's first bar line."""
     bar_tick: int = 0
+    """Where the bar under way begins, and how long it is."""
+    bar_ticks: int = 0
     logits_from: Tensor | None = None
     """The trunk's output at the last position: (voices, D); voices is 2 with a shadow, else 1."""
 
@@ -61,7 +66,7 @@ class Engine:
         self.drawn = 0
         """Positions drawn."""
         self.seconds = 0.0
-        """Time spent in `step`."""
+        """Time spent drawing and writing."""
 
     def open(self, number: int, row: Row) -> None:
         """Puts a row in place; what it has written already is prefilled."""
@@ -82,29 +87,29 @@ class Engine:
         row.logits_from = torch.stack(outs)
         row.tick = int(ticks[-1])
         bars = [i for i, position in enumerate(positions.tolist()) if tokens.BAR <= position[0] < tokens.END]
-        row.bar_tick = int(ticks[bars[-1]]) if bars else 0
+        if bars:
+            row.bar_tick, row.bar_ticks = int(ticks[bars[-1]]), tokens.meter_of(positions[bars[-1]]).ticks
 
     @torch.inference_mode()
-    def step(self, numbers: Sequence[int]) -> list[tuple[int, ...]]:
-        """Draws one position for each of the rows; a bar line that is drawn is returned but not yet written.
-
-        The caller answers a note with `write(number, position)` and a bar line with `write` of the full bar line.
-        """
+    def draw(self, numbers: Sequence[int]) -> list[Position]:
+        """Draws the next position of each of the rows, without writing it: the caller may complete a bar line first."""
         began = time.perf_counter()
-        rows = [self._row(number) for number in numbers]
-        drawn = self._draw(rows)
-        notes = [k for k, position in enumerate(drawn) if position[0] < tokens.BAR]
-        if notes:
-            self._advance([numbers[k] for k in notes], [rows[k] for k in notes], [drawn[k] for k in notes])
-        self.drawn += len(rows)
+        drawn = self._draw([self._row(number) for number in numbers])
+        self.drawn += len(drawn)
         self.seconds += time.perf_counter() - began
         return drawn
 
     @torch.inference_mode()
-    def write(self, number: int, position: tuple[int, ...]) -> None:
-        """Writes a bar line that the caller completed."""
+    def write(self, numbers: Sequence[int], positions: Sequence[Position]) -> None:
+        """Adds a position to each of the rows in one forward pass."""
+        began = time.perf_counter()
+        self._advance(numbers, [self._row(number) for number in numbers], positions)
+        self.seconds += time.perf_counter() - began
+
+    def begin_bar(self, number: int, state: grammar.State, rng: np.random.Generator) -> None:
+        """Gives a row what holds from its next bar line on."""
         row = self._row(number)
-        self._advance([number], [row], [position])
+        row.state, row.rng = state, rng
 
     def _row(self, number: int) -> Row:
         row = self.rows[number]
@@ -112,7 +117,7 @@ class Engine:
             raise ValueError(f"row {number} is not open")
         return row
 
-    def _draw(self, rows: Sequence[Row]) -> list[tuple[int, ...]]:
+    def _draw(self, rows: Sequence[Row]) -> list[Position]:
         trunk = [row.logits_from for row in rows]
         x = torch.cat([t for t in trunk if t is not None])  # (voices, D)
         owner = [k for k, row in enumerate(rows) for _ in range(1 + (row.sampling.guidance != 1.0))]
@@ -142,7 +147,7 @@ class Engine:
                 x = x + self.model.drawn[slot](ids)[owners]
         return [tuple(own) for own in positions]
 
-    def _advance(self, numbers: Sequence[int], rows: Sequence[Row], positions: Sequence[tuple[int, ...]]) -> None:
+    def _advance(self, numbers: Sequence[int], rows: Sequence[Row], positions: Sequence[Position]) -> None:
         """Adds a position to each row, and moves its state on."""
         full = []
         places, ids, ticks, owners = [], [], [], []
@@ -179,19 +184,18 @@ def voice_weights(guidance: float) -> tuple[float, ...]:
     return (1.0,) if guidance == 1.0 else (guidance, 1.0 - guidance)
 
 
-def move(row: Row, position: tuple[int, ...]) -> None:
-    """Moves the row's clock and its grammar state on by one position; of a bar line only the clock."""
-    kind = position[0]
-    if kind < tokens.BAR:
+def move(row: Row, position: Position) -> None:
+    """Moves the row's clock on by one position, and by a note its grammar state; the caller sets a new bar's state."""
+    if position[0] < tokens.BAR:
         note = tokens.decode_note(position)
         row.tick = row.bar_tick + note.onset
         row.state.wrote(note.onset, note.program, note.pitch)
-    elif kind < tokens.END:
-        # The grammar state still holds the meter of the bar that ends here.
-        row.tick = row.bar_tick = row.bar_tick + row.state.meter.ticks if len(row.written) > 1 else 0
+    elif position[0] < tokens.END:
+        row.bar_tick += row.bar_ticks
+        row.tick, row.bar_ticks = row.bar_tick, tokens.meter_of(position).ticks
 
 
-def window(written: Sequence[tuple[int, ...]], context: int) -> Sequence[tuple[int, ...]]:
+def window(written: Sequence[Position], context: int) -> Sequence[Position]:
     """What of a piece is prefilled: all of it if it leaves half the room free, else the last half, from a bar line."""
     room = (context - tokens.PREFIX_LENGTH) // 2
     if len(written) <= room:

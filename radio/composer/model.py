@@ -13,8 +13,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -114,16 +115,29 @@ class Head(nn.Module):
         return logits
 
 
+M = TypeVar("M", bound=nn.Module)
+
+
+class Each(nn.ModuleList, Generic[M]):
+    """A list of modules of one type."""
+
+    def __getitem__(self, index: int) -> M:  # type: ignore[override]
+        return cast(M, super().__getitem__(index))
+
+    def __iter__(self) -> Iterator[M]:
+        return cast("Iterator[M]", super().__iter__())
+
+
 class Transformer(nn.Module):
     """The composer's model. See the module's docstring for its shape."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.embed = nn.ModuleList(nn.Embedding(size, config.width) for size in config.sizes)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
-        self.drawn = nn.ModuleList(nn.Embedding(size, config.width) for size in config.sizes[:-1])
-        self.heads = nn.ModuleList(Head(config, size) for size in config.sizes)
+        self.embed: Each[nn.Embedding] = Each(nn.Embedding(size, config.width) for size in config.sizes)
+        self.blocks: Each[Block] = Each(Block(config) for _ in range(config.layers))
+        self.drawn: Each[nn.Embedding] = Each(nn.Embedding(size, config.width) for size in config.sizes[:-1])
+        self.heads: Each[Head] = Each(Head(config, size) for size in config.sizes)
         self._initialise()
 
     def _initialise(self) -> None:

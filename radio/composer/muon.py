@@ -26,7 +26,8 @@ def orthogonal(matrices: Tensor, iterations: int = 5) -> Tensor:
     for _ in range(iterations):
         gram = x @ x.mT
         x = a * x + torch.baddbmm(b * gram, gram, gram, beta=1.0, alpha=c) @ x
-    return x.mT if tall else x
+    nearest: Tensor = x.mT if tall else x
+    return nearest
 
 
 class Muon(torch.optim.Optimizer):

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radio.music.meters import METERS
-from radio.music.score import Meter
+from radio.music.score import DRUMS, Meter
 from radio.music.tokens import (
     BAR,
     END,
@@ -28,8 +28,23 @@ from radio.music.tokens import (
 Mask = npt.NDArray[np.bool_]
 """(ids of a slot,)"""
 
-DENSEST = 128
-"""Notes a bar may hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What no human piece of a style goes beyond, but for one bar in a thousand."""
+
+    low: int = 0
+    """Lowest pitch."""
+    high: int = 127
+    """Highest pitch."""
+    chord: int = 24
+    """Most notes of one program that begin together."""
+    bar: int = 128
+    """Most notes in a bar."""
+
+
+ANY = Bounds()
 NOTHING = 0
 
 
@@ -82,26 +97,39 @@ class State:
     """Meter of the next bar; None: this is the last bar."""
     programs: Mask
     """Programs that may sound, over slot 1's ids."""
+    bounds: Bounds = ANY
+    """Not for drums, but for the notes in a bar."""
     onset: int = 0
     program: int = -1
     pitch: int = -1
     notes: int = 0
+    chord: int = 0
+    """Notes of this program at this onset so far."""
     silent: bool = False
     """The bar before had no notes, so this one must."""
 
     def wrote(self, onset: int, program: int, pitch: int) -> None:
         """Moves on by one note."""
+        together = self.notes > 0 and (onset, program) == (self.onset, self.program)
+        self.chord = self.chord + 1 if together else 1
         self.onset, self.program, self.pitch = onset, program, pitch
         self.notes += 1
+
+    @property
+    def full(self) -> bool:
+        """Whether the program written last can have no more notes at its onset."""
+        if self.program == DRUMS:
+            return self.pitch >= 127
+        return self.pitch >= self.bounds.high or self.chord >= self.bounds.chord
 
 
 def first(state: State) -> Mask:
     """What slot 0 may be: an onset, the next bar line, or the end."""
-    full = state.notes >= DENSEST
+    dense = state.notes >= state.bounds.bar
     # At the onset of the note before, a higher program or pitch must be left to write.
-    top = state.pitch >= 127 and not state.programs[PROGRAMS[min(state.program + 1, 129)]].any()
-    earliest = MAX_BAR + 1 if full else state.onset + top
-    mask = ONSETS[state.meter.ticks, min(earliest, MAX_BAR + 1)]
+    top = state.notes > 0 and state.full and not state.programs[PROGRAMS[state.program + 1]].any()
+    earliest = MAX_BAR + 1 if dense else state.onset + top
+    mask: Mask = ONSETS[state.meter.ticks, earliest]
     if state.notes or not state.silent:
         mask = mask | (BARS[state.following] if state.following else ENDS)
     return mask
@@ -118,10 +146,14 @@ def rest(state: State, drawn: Sequence[int]) -> Mask:
         return NOTE[slot]
     together = state.notes > 0 and drawn[0] - RANGES["onset"].start == state.onset
     if slot == 1:
-        lowest = (state.program + (state.pitch >= 127)) if together else 0
-        return state.programs & PROGRAMS[lowest]
-    same = together and drawn[1] - RANGES["program"].start == state.program
-    return PITCHES[state.pitch + 1 if same else 0]
+        programs: Mask = state.programs & PROGRAMS[state.program + state.full if together else 0]
+        return programs
+    program = drawn[1] - RANGES["program"].start
+    above = state.pitch + 1 if together and program == state.program else 0
+    pitches: Mask = PITCHES[above]
+    if program != DRUMS:
+        pitches = PITCHES[max(above, state.bounds.low)] & ~PITCHES[state.bounds.high + 1]
+    return pitches
 
 
 def allowed_programs(programs: Sequence[int]) -> Mask:

@@ -1,0 +1,161 @@
+"""What `radio compose`, `corpus build`, `train` and `evaluate` do, with progress bars and tables."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from radio.composer import card, corpus, planner, weights
+from radio.composer.apart import Apart, tell_apart
+from radio.composer.compose import compose as compose_pieces
+from radio.composer.compose import of_length
+from radio.composer.evaluate import KINDS, Figures, bits_per_note
+from radio.composer.model import ModelConfig
+from radio.composer.train import SLOT_NAMES, TrainConfig, Trainer
+from radio.composer.train import Progress as Standing
+from radio.config import ChannelConfig, Config
+from radio.errors import ConfigError
+from radio.music import smf
+from radio.music.score import Bar, Piece
+from radio.music.tokens import plain
+
+console = Console(stderr=True)
+
+
+def _bar(*, count: bool = True) -> Progress:
+    columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn()]
+    return Progress(*columns, *([MofNCompleteColumn()] if count else []), TimeRemainingColumn(), console=console)
+
+
+def compose(config: Config, channel: ChannelConfig, pieces: int, bars: int | None, output: Path) -> None:
+    """Writes pieces of a channel as MIDI files named by number and title."""
+    seed = secrets.randbits(31) if config.station.seed is None else config.station.seed
+    torch.set_num_threads(config.station.threads)
+    if bars is not None:
+        channel = of_length(channel, bars)
+    output.mkdir(parents=True, exist_ok=True)
+    done = 0
+    with _bar() as progress:
+        writing = progress.add_task(f"{channel.title}, seed {seed}: bars", total=None)
+        task = progress.add_task("pieces", total=pieces)
+        for item in compose_pieces(config.station.model, channel, pieces, seed, device=_device(config.station.device)):
+            if isinstance(item, Bar):
+                progress.advance(writing)
+                continue
+            done += 1
+            path = output / f"{channel.name}-{done:03d}-{plain(item.title)[:60]}.mid"
+            smf.write(item, path)
+            progress.advance(task)
+            progress.console.print(f"{path}  {item.title}, {len(item.bars)} bars, {_clock(item)}", highlight=False)
+
+
+def _clock(piece: Piece) -> str:
+    return f"{int(piece.seconds) // 60}:{int(piece.seconds) % 60:02d}"
+
+
+def _device(asked: str) -> str:
+    if asked == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if asked == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(["device: cuda asked for, but torch finds no CUDA device; use auto or cpu"])
+    return asked
+
+
+def corpus_build(folder: Path, output: Path, workers: int) -> None:
+    """Turns a corpus folder into training data."""
+    with _bar() as progress:
+        task = progress.add_task("files", total=None)
+        kept, skipped = corpus.build(
+            folder,
+            output,
+            workers=workers,
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    console.print(f"{kept} pieces in {output}; {skipped} files skipped, see {output / 'skipped.json'}")
+
+
+def train(
+    data: Path, output: Path, minutes: float, resume: bool, device: str, threads: int | None, seed: int, fuse: bool
+) -> None:
+    """Trains a model on the data, with a line and a picture of how far it is."""
+    if threads:
+        torch.set_num_threads(threads)
+    found = corpus.Corpus.load(data)
+    config = TrainConfig(minutes=minutes, seed=seed)
+    trainer = Trainer(found, ModelConfig(), config, output, _device(device))
+    if fuse:
+        trainer.fuse()
+    if resume and not trainer.resume():
+        console.print(f"{trainer.checkpoint}: no such file; a new run begins")
+    with _bar(count=False) as progress:
+        task = progress.add_task("training", total=60 * minutes, completed=int(trainer.progress.seconds))
+
+        def report(standing: Standing, by_slot: dict[str, float]) -> None:
+            progress.update(task, completed=standing.seconds, description=f"{standing.bits:.2f} bits a position")
+            progress.console.print(_line(standing, by_slot), highlight=False)
+
+        trainer.run(report)
+    planner.save(output, found)
+    card.curve(output)
+    console.print(f"{output}: trained for {trainer.progress.positions:,} positions")
+
+
+def _line(standing: Standing, by_slot: dict[str, float]) -> str:
+    slots = " ".join(f"{name} {by_slot[name]:.2f}" for name in SLOT_NAMES)
+    return f"step {standing.step:6d}  {standing.bits:6.3f} bits a position ({slots})  {standing.rate:,.0f} positions/s"
+
+
+def evaluate(
+    model: Path, data: Path, pieces: int, seed: int, output: Path | None, apart: tuple[ChannelConfig, ChannelConfig]
+) -> None:
+    """Measures a model on the works that were kept back and writes its card."""
+    found = corpus.Corpus.load(data)
+    transformer = weights.load(model)
+    began = time.monotonic()
+    with _bar() as progress:
+        task = progress.add_task("styles: bits a note", total=None)
+        figures = bits_per_note(
+            transformer, found, seed=seed, progress=lambda d, n: progress.update(task, completed=d, total=n)
+        )
+        composing = progress.add_task("telling channels apart: pieces", total=2 * pieces)
+        told = tell_apart(model, found, apart, pieces, seed, lambda: progress.advance(composing))
+    console.print(_bits_table(figures))
+    console.print(_apart_text(told))
+    fields = {
+        "bits_per_note": {style: asdict(own) for style, own in figures.items()},
+        "apart": asdict(told),
+        "seconds": round(time.monotonic() - began),
+    }
+    target = output or model / "evaluation.json"
+    target.write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
+    card.write(model, found)
+    console.print(f"figures in {target}, card in {model / card.CARD}")
+
+
+def _apart_text(told: Apart) -> str:
+    return (
+        f"{told.channels[0]} and {told.channels[1]}: a classifier fitted on the corpus tells {told.right} of "
+        f"{told.pieces} pieces right ({told.right / told.pieces:.2f}; real works kept back: {told.real:.2f})"
+    )
+
+
+def _bits_table(figures: dict[str, Figures]) -> Table:
+    table = Table(title="bits a note on works kept back, by prefix")
+    for column in ("style", "pieces", "notes", *KINDS, "best"):
+        table.add_column(column, justify="left" if column == "style" else "right")
+    for style, own in figures.items():
+        best = min(own.bits, key=lambda kind: own.bits[kind])
+        bits = (f"{own.bits[kind]:.3f}" for kind in KINDS)
+        table.add_row(style, str(own.pieces), str(own.notes), *bits, best)
+    mean = [float(np.mean([own.bits[kind] for own in figures.values()])) for kind in KINDS]
+    table.add_row("mean", "", "", *(f"{value:.3f}" for value in mean), "")
+    return table

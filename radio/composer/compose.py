@@ -1,0 +1,54 @@
+"""Composing off the air: whole pieces of one channel, several at a time in one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from radio.composer import planner, weights
+from radio.composer.engine import Engine
+from radio.composer.writer import Numbers, Writer, advance
+from radio.config import ChannelConfig
+from radio.music.score import Bar, Piece
+
+ABREAST = 8
+"""Pieces written at a time."""
+
+
+def of_length(channel: ChannelConfig, bars: int) -> ChannelConfig:
+    """The channel, its pieces `bars` bars long."""
+    return replace(channel, prefix=replace(channel.prefix, bars=(bars, bars)))
+
+
+def compose(
+    model: Path, channel: ChannelConfig, count: int, seed: int, *, device: str = "cpu", abreast: int = ABREAST
+) -> Iterator[Piece | Bar]:
+    """`count` pieces: each comes whole, with its bars, as it is finished; every bar is also given as it is written.
+
+    Raises:
+        MissingError, ModelError: the model cannot be used.
+    """
+    rows = min(count, abreast)
+    engine = Engine(weights.load(model, device), rows)
+    styles = planner.load(model)
+    numbers = Numbers(None, channel.name)
+    writers = [Writer(channel, styles, engine, row, seed=(seed, row), numbers=numbers) for row in range(rows)]
+    begun: dict[int, Piece] = {}
+    left = count - rows
+    while writers:
+        advance(engine, writers)
+        for writer in tuple(writers):
+            while writer.queue:
+                item = writer.queue.popleft()
+                if isinstance(item, Piece):
+                    begun[writer.number] = item
+                    continue
+                piece = begun[writer.number]
+                begun[writer.number] = piece.with_bars((*piece.bars, item))
+                yield item
+                if item.left == 1:
+                    yield begun.pop(writer.number)
+                    left -= 1
+                    if left < 0:
+                        writers.remove(writer)

@@ -1,0 +1,117 @@
+"""Evaluation: how many bits a note costs on works that were kept back, and whether two channels can be told apart.
+
+Bits a note: everything that has to be said — notes, bar lines and the end — divided by the number of notes, so that
+models with other tokens can be compared. It is measured with the piece's own prefix, with none, and with a wrong one:
+the same prefix with style, composer and form taken from a piece of another style.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from radio.composer.corpus import Corpus, Entry
+from radio.composer.dataset import Example, example
+from radio.composer.model import Transformer
+from radio.composer.train import cell_losses, cells
+from radio.music import tokens
+from radio.music.score import Prefix
+
+KINDS = ("right", "none", "wrong")
+LN2 = math.log(2)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Bits a note of one style, by kind of prefix, and how much was measured."""
+
+    bits: dict[str, float]
+    notes: int
+    pieces: int
+    works: int
+
+
+def windows(positions: tokens.Positions, context: int) -> Iterator[tuple[tokens.Positions, int]]:
+    """A piece cut into windows from bar line to bar line, each with the count of positions another has covered.
+
+    A window after the first overlaps the one before it by half, so that what is measured has at least that
+    much before it, as on air.
+    """
+    room = context - tokens.PREFIX_LENGTH
+    bars = np.flatnonzero((positions[:, 0] >= tokens.BAR) & (positions[:, 0] < tokens.END))
+    start, covered = 0, 0
+    while covered < len(positions):
+        stop = min(start + room, len(positions))
+        yield positions[start:stop], covered - start
+        covered = stop
+        later = bars[(bars >= stop - room // 2) & (bars < stop)]
+        start = int(later[0]) if len(later) else stop
+
+
+def prefixes(entry: Entry, others: Sequence[Entry], rng: np.random.Generator) -> dict[str, Prefix]:
+    """The three prefixes a piece is measured with."""
+    right = entry.prefix()
+    other = others[int(rng.integers(len(others)))]
+    wrong = replace(right, style=other.style, composer=other.composer, form=other.form)
+    return {"right": right, "none": Prefix(), "wrong": wrong}
+
+
+def _chosen(entries: Sequence[Entry], budget: int, rng: np.random.Generator) -> list[Entry]:
+    """Pieces in random order until `budget` positions are reached, at least three if there are."""
+    chosen: list[Entry] = []
+    for index in rng.permutation(len(entries)):
+        if len(chosen) >= 3 and sum(e.count for e in chosen) >= budget:
+            break
+        chosen.append(entries[index])
+    return chosen
+
+
+@torch.inference_mode()
+def bits_per_note(
+    model: Transformer,
+    corpus: Corpus,
+    *,
+    budget: int = 12000,
+    longest: int = 3000,
+    seed: int = 0,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Figures]:
+    """Figures of every style's validation pieces, about `budget` positions of each, at most `longest` of a piece."""
+    entries = corpus.split(validation=True)
+    styles = sorted({e.style for e in entries})
+    found: dict[str, Figures] = {}
+    for done, style in enumerate(styles, 1):
+        rng = np.random.default_rng((seed, done))
+        others = [e for e in entries if e.style != style]
+        chosen = _chosen([e for e in entries if e.style == style], budget, rng)
+        bits = dict.fromkeys(KINDS, 0.0)
+        notes = 0
+        for entry in chosen:
+            positions = corpus.of(entry)[:longest]
+            notes += int((positions[:, 0] < tokens.BAR).sum())
+            for kind, prefix in prefixes(entry, others, rng).items():
+                bits[kind] += _bits(model, prefix, positions)
+        per_note = {kind: total / notes for kind, total in bits.items()}
+        found[style] = Figures(per_note, notes, len(chosen), len({e.work for e in chosen}))
+        progress(done, len(styles))
+    return found
+
+
+def _bits(model: Transformer, prefix: Prefix, positions: tokens.Positions) -> float:
+    """All bits of one piece under one prefix."""
+    pieces = [(example(prefix, body), known) for body, known in windows(positions, model.config.context)]
+    known = {id(e): n for e, n in pieces}
+    total = 0.0
+    for group in cells(sorted((e for e, _ in pieces), key=_length), 6144):
+        losses, _ = cell_losses(model, group)
+        for row, e in enumerate(group):
+            total += float(losses[row, known[id(e)] :].sum()) / LN2
+    return total
+
+
+def _length(e: Example) -> int:
+    return len(e.positions)

@@ -1,0 +1,219 @@
+"""The planner: what the next piece is to be, before a note of it is written.
+
+A plan is a skeleton of a real piece of the same style — its form, sections, returns, length, number of parts — in
+another key, at a tempo of the channel's. Skeletons are kept beside the model (`plans.json`), so that a channel's
+programme has the distribution of forms and lengths that the corpus has.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from radio.composer.corpus import Corpus, Entry
+from radio.config import ChannelConfig, PrefixConfig
+from radio.errors import MissingError, ModelError
+from radio.music import keys, tokens
+from radio.music.form import unit_bars
+from radio.music.grammar import Bounds
+from radio.music.meters import METERS
+from radio.music.score import DRUMS, Bar, Meter, Prefix
+
+PLANS = "plans.json"
+MOST = 160
+"""Skeletons kept of a style."""
+LONGEST = 192
+"""Bars of the longest skeleton kept."""
+SLOWEST, FASTEST = 30.0, 260.0
+"""Beats a minute a piece may be planned at."""
+SECONDS = (35.0, 330.0)
+"""How long a piece should last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One piece to be: its prefix, and for each bar a section letter and how far back the bar it returns to lies."""
+
+    prefix: Prefix
+    sections: str
+    repeats: tuple[int, ...]
+    programs: tuple[int, ...]
+
+    @property
+    def bars(self) -> int:
+        return len(self.sections)
+
+    @property
+    def seconds(self) -> float:
+        """Length as written."""
+        meter = self.prefix.meter or Meter(4, 4)
+        return self.bars * meter.beats * 4 / meter.unit * 60 / self.prefix.tempo
+
+    def bar(self, index: int) -> Bar:
+        """Bar `index` as planned, without notes."""
+        meter = self.prefix.meter or Meter(4, 4)
+        left = self.bars - index
+        return Bar(meter, self.prefix.tempo, (), self.sections[index], left, self.repeats[index])
+
+    def cut(self, bars: int) -> Plan:
+        """The same plan, ended after at most `bars` bars."""
+        bars = min(bars, self.bars)
+        prefix = replace(self.prefix, bars=bars)
+        return replace(self, prefix=prefix, sections=self.sections[:bars], repeats=self.repeats[:bars])
+
+
+def plan_of(entry: Entry) -> Plan:
+    """The skeleton of a piece of the corpus."""
+    return Plan(entry.prefix(), entry.sections, entry.repeats, entry.programs).cut(LONGEST)
+
+
+def save(folder: Path, corpus: Corpus, seed: int = 0) -> None:
+    """Writes `plans.json` from the training split: at most MOST skeletons of each style, and the style's bounds."""
+    rng = np.random.default_rng(seed)
+    kept: dict[str, Any] = {}
+    entries = corpus.split(validation=False)
+    for style in sorted({entry.style for entry in entries}):
+        own = [e for e in entries if e.style == style and SLOWEST <= e.tempo <= FASTEST and e.bars >= 8]
+        chosen = sorted(rng.permutation(len(own))[:MOST].tolist())
+        plans = [_to_json(plan_of(own[i])) for i in chosen]
+        kept[style] = {"bounds": asdict(bounds([corpus.of(own[i]) for i in chosen])), "plans": plans}
+    (folder / PLANS).write_text(json.dumps(kept, separators=(",", ":")) + "\n", encoding="utf-8")
+
+
+def bounds(pieces: Sequence[tokens.Positions]) -> Bounds:
+    """The 0.1 and 99.9 percentiles of pitch, notes begun together by one program, and notes in a bar."""
+    pitches, chords, fills = [], [], []
+    for positions in pieces:
+        bar = np.cumsum((positions[:, 0] >= tokens.BAR) & (positions[:, 0] < tokens.END))
+        notes = positions[:, 0] < tokens.BAR
+        fills.append(np.bincount(bar[notes]))
+        pitched = notes & (positions[:, 1] != tokens.RANGES["program"].start + DRUMS)
+        pitches.append(positions[pitched, 2] - tokens.RANGES["pitch"].start)
+        together = np.stack((bar, positions[:, 0], positions[:, 1]), axis=1)[pitched]
+        chords.append(np.unique(together, axis=0, return_counts=True)[1])
+    low, high = np.percentile(np.concatenate(pitches), (0.1, 99.9)) if sum(map(len, pitches)) else (0, 127)
+    chord = np.percentile(np.concatenate(chords), 99.9) if sum(map(len, chords)) else 1
+    fill = np.percentile(np.concatenate(fills), 99.9)
+    return Bounds(int(low), int(high), max(1, int(chord)), max(4, int(fill)))
+
+
+def _to_json(plan: Plan) -> dict[str, Any]:
+    fields = {**asdict(plan), "repeats": list(plan.repeats), "programs": list(plan.programs)}
+    fields["prefix"]["meter"] = str(plan.prefix.meter)
+    return fields
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """What a model's folder knows of a style beside the weights."""
+
+    plans: tuple[Plan, ...]
+    bounds: Bounds
+
+
+def load(folder: Path) -> dict[str, Style]:
+    """The skeletons and bounds of a model, by style.
+
+    Raises:
+        MissingError: there is no plans.json.
+        ModelError: it cannot be read.
+    """
+    path = folder / PLANS
+    if not path.is_file():
+        raise MissingError(f"{path}: no such file; wanted the plans that `radio train` writes beside the weights")
+    try:
+        styles = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            style: Style(tuple(_from_json(fields) for fields in own["plans"]), Bounds(**own["bounds"]))
+            for style, own in styles.items()
+        }
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{path}: not a list of plans: {error!r}") from error
+
+
+def _from_json(fields: dict[str, Any]) -> Plan:
+    prefix = dict(fields["prefix"])
+    beats, unit = prefix["meter"].split("/")
+    prefix["meter"] = Meter(int(beats), int(unit))
+    return Plan(Prefix(**prefix), fields["sections"], tuple(fields["repeats"]), tuple(fields["programs"]))
+
+
+class Planner:
+    """Plans the pieces of one channel. Pure: the same seed and key give the same plan."""
+
+    def __init__(self, channel: ChannelConfig, styles: Mapping[str, Style]) -> None:
+        self.channel = channel
+        style = styles.get(channel.prefix.style)
+        if style is None:
+            raise ModelError(
+                f"channel {channel.name}: prefix.style: the model has no plans for {channel.prefix.style!r}; "
+                f"it has {', '.join(sorted(styles))}"
+            )
+        self.bounds = style.bounds
+        misses = [len(self._misses(plan)) for plan in style.plans]
+        self.plans = [plan for plan, missed in zip(style.plans, misses, strict=True) if missed == min(misses)]
+
+    def _misses(self, plan: Plan) -> list[str]:
+        """The wishes of the channel that a skeleton cannot fulfil by being cut, moved or set to another tempo."""
+        want, has = self.channel.prefix, plan.prefix
+        allowed = self.channel.allowed
+        checks = {
+            "composer": not want.composer or has.composer == want.composer,
+            "forms": not want.forms or has.form in want.forms,
+            "meters": has.meter in (want.meters or METERS),
+            "parts": not want.parts or has.parts in want.parts,
+            "bars": want.bars is None or plan.bars >= want.bars[0],
+            "dynamics": want.dynamics is None or has.dynamics == want.dynamics,
+            "allowed": not allowed or set(plan.programs) <= set(allowed),
+        }
+        return [name for name, met in checks.items() if not met]
+
+    def plan(self, seed: int, key: str) -> Plan:
+        """The plan of the piece with this seed, in this key ("": the skeleton's own)."""
+        rng = np.random.default_rng((seed, 1))
+        skeleton = self.plans[int(rng.integers(len(self.plans)))]
+        want = self.channel.prefix
+        tempo = _tempo(want, skeleton.prefix.tempo, rng)
+        programs = tuple(p for p in skeleton.programs if not self.channel.allowed or p in self.channel.allowed)
+        prefix = replace(
+            skeleton.prefix,
+            style=want.style,
+            composer=want.composer or skeleton.prefix.composer,
+            key=key or skeleton.prefix.key,
+            tempo=tempo,
+            dynamics=skeleton.prefix.dynamics if want.dynamics is None else want.dynamics,
+            parts=len(programs or self.channel.allowed) or skeleton.prefix.parts,
+        )
+        plan = replace(skeleton, prefix=prefix, programs=programs or self.channel.allowed)
+        longest = want.bars[1] if want.bars else LONGEST
+        if plan.seconds > SECONDS[1]:
+            longest = min(longest, max(8, int(plan.bars * SECONDS[1] / plan.seconds)))
+        unit = unit_bars(plan.bars)
+        return plan if plan.bars <= longest else plan.cut(max(unit, longest // unit * unit))
+
+    def key(self, seed: int, before: str) -> str:
+        """The key of the piece with this seed, after a piece in the key `before` ("": after none)."""
+        rng = np.random.default_rng((seed, 2))
+        own = self.plan(seed, "").prefix.key
+        wanted = self.channel.prefix.keys
+        if wanted:
+            near = [key for key in wanted if before and key in (before, *keys.related(before))]
+            choices = near or list(wanted)
+        elif not own or not before:
+            return own
+        else:
+            mode = own.split()[-1]
+            choices = [key for key in keys.related(before) if key.endswith(mode)] or [own]
+            choices.append(own)
+        return choices[int(rng.integers(len(choices)))]
+
+
+def _tempo(want: PrefixConfig, tempo: float, rng: np.random.Generator) -> float:
+    """The skeleton's tempo, up to 4 % either way, within what the channel wants."""
+    low, high = want.tempo or (SLOWEST, FASTEST)
+    return round(float(np.clip(tempo * 2 ** rng.uniform(-0.06, 0.06), low, high)), 1)

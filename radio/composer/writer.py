@@ -1,0 +1,202 @@
+"""One channel's writer: turns drawn positions into bars and pieces, as planned.
+
+The plan is put on each bar line: meter, bars left, section and repeat distance; the model draws the tempo and
+everything between the bar lines. Each bar draws from a random generator seeded by its piece and its number, so that a
+piece can be taken up again at any bar.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from radio.composer.engine import Engine, Position, Row, Sampling
+from radio.composer.planner import Plan, Planner, Style
+from radio.config import ChannelConfig, SamplingConfig
+from radio.music import grammar, tokens
+from radio.music.score import Bar, Piece
+from radio.music.titles import Titler, base
+
+log = logging.getLogger(__name__)
+
+SLOT_FIELDS = ("onset", "program", "pitch", "duration", "velocity")
+COLDEST = 0.01
+"""Temperature 0 is drawn at this: the likeliest wins."""
+
+
+class Numbers:
+    """How many pieces of each name a channel has had; kept in the state folder, so that titles stay unique."""
+
+    def __init__(self, state: Path | None, channel: str) -> None:
+        self.path = state / f"{channel}.numbers.json" if state else None
+        self.counts: dict[str, int] = {}
+        if self.path and self.path.is_file():
+            try:
+                read = json.loads(self.path.read_text(encoding="utf-8"))
+                self.counts = {str(name): int(count) for name, count in read.items()}
+            except (ValueError, AttributeError, TypeError) as error:
+                log.warning("%s: not usable, pieces are numbered anew: %s", self.path, error)
+
+    @property
+    def total(self) -> int:
+        """Pieces so far."""
+        return self.counts.get("", 0)
+
+    def add(self, name: str) -> None:
+        """Counts one more piece of a name."""
+        for counted in ("", name):
+            self.counts[counted] = self.counts.get(counted, 0) + 1
+        if self.path:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            partial = self.path.with_suffix(".part")
+            partial.write_text(json.dumps(self.counts), encoding="utf-8")
+            partial.replace(self.path)
+
+
+@dataclass(slots=True)
+class Draft:
+    """A piece under way: what it is, how it is planned, the bar being written and that bar's notes so far."""
+
+    piece: Piece
+    plan: Plan
+    bar: Bar
+    notes: list[Position] = field(default_factory=list)
+
+
+class Writer:
+    """Writes one channel, row `number` of the engine. `queue` is filled with pieces and bars, in order."""
+
+    def __init__(
+        self,
+        channel: ChannelConfig,
+        styles: Mapping[str, Style],
+        engine: Engine,
+        number: int,
+        *,
+        seed: tuple[int, int],
+        numbers: Numbers,
+    ) -> None:
+        self.engine, self.number = engine, number
+        self.planner = Planner(channel, styles)
+        self.titler = Titler(channel.prefix.style)
+        self.numbers = numbers
+        self.sampling = sampling(channel.sampling)
+        self.seeds = np.random.default_rng((*seed, numbers.total))
+        self.queue: deque[Piece | Bar] = deque()
+        self.draft: Draft | None = None
+        self.key = ""
+        """Of the piece under way, or of the one before."""
+
+    def seconds_ahead(self) -> float:
+        """Music in the queue, as written."""
+        return sum(item.seconds for item in self.queue if isinstance(item, Bar))
+
+    def prepare(self) -> None:
+        """Sees that a piece is under way."""
+        if self.draft is None:
+            self._open(int(self.seeds.integers(2**31)))
+
+    def resume(self, piece: Piece) -> None:
+        """Goes on with `piece` after its bars; one that has ended is not taken up."""
+        self.skip()
+        if piece.bars and piece.bars[-1].left != 1:
+            self.key = piece.prefix.key
+            self._place(piece, continued(self.planner.plan(piece.seed, piece.prefix.key), piece))
+
+    def skip(self) -> None:
+        """Drops the piece and the queue."""
+        self.queue.clear()
+        self.draft = None
+
+    def _open(self, seed: int) -> None:
+        """Plans, names and announces the next piece."""
+        self.key = self.planner.key(seed, self.key)
+        plan = self.planner.plan(seed, self.key)
+        title = self.titler.title(plan.prefix.form, plan.prefix.key, self.numbers.counts, seed)
+        self.numbers.add(base(title))
+        piece = Piece(plan.prefix, title, number=self.numbers.total, seed=seed)
+        self.queue.append(piece)
+        self._place(piece, plan)
+
+    def _place(self, piece: Piece, plan: Plan) -> None:
+        """Puts the piece into the engine's row, its bars so far and the bar line that comes next."""
+        draft = self.draft = Draft(piece, plan, plan.bar(len(piece.bars)))
+        written = [tuple(p) for p in tokens.encode(piece.bars, piece.prefix.tempo, ended=False).tolist()]
+        written.append(tokens.bar_line(draft.bar, piece.prefix.tempo))
+        prefix = tokens.encode_prefix(piece.prefix)
+        self.engine.open(self.number, Row(prefix, self.sampling, self._state(draft), bar_rng(piece), written))
+
+    def _state(self, draft: Draft) -> grammar.State:
+        """Where the row stands at the start of the draft's bar."""
+        before = draft.piece.bars[-1] if draft.piece.bars else None
+        return grammar.State(
+            meter=draft.bar.meter,
+            following=None if draft.bar.left == 1 else draft.bar.meter,
+            programs=grammar.allowed_programs(draft.plan.programs),
+            bounds=self.planner.bounds,
+            silent=before is None or not before.notes,
+        )
+
+    def accept(self, position: Position) -> Position | None:
+        """Takes what was drawn; the position to write, or None at the end of a piece."""
+        draft = self.draft
+        if draft is None:
+            raise ValueError("nothing was to be drawn: no piece is under way")
+        if position[0] < tokens.BAR:
+            draft.notes.append(position)
+            return position
+        whole = replace(draft.bar, notes=tuple(tokens.decode_note(p) for p in draft.notes))
+        draft.piece = draft.piece.with_bars((*draft.piece.bars, whole))
+        draft.notes.clear()
+        self.queue.append(whole)
+        if position[0] >= tokens.END:
+            self.draft = None
+            return None
+        tempo = draft.piece.prefix.tempo
+        planned = tokens.bar_line(draft.plan.bar(len(draft.piece.bars)), tempo)
+        line = (position[0], position[1], *planned[2:])
+        draft.bar = replace(tokens.decode_bar_line(line, tempo), left=draft.bar.left - 1)
+        self.engine.begin_bar(self.number, self._state(draft), bar_rng(draft.piece))
+        return line
+
+
+def bar_rng(piece: Piece) -> np.random.Generator:
+    """The random numbers of the bar that follows the piece's bars."""
+    return np.random.default_rng((piece.seed, 3, len(piece.bars)))
+
+
+def sampling(config: SamplingConfig) -> Sampling:
+    """The channel's settings, by slot."""
+    by_slot = (config.fields.get(name, config.temperature) for name in SLOT_FIELDS)  # type: ignore[call-overload]
+    return Sampling(tuple(max(t, COLDEST) for t in by_slot), config.nucleus, config.guidance)
+
+
+def continued(plan: Plan, piece: Piece) -> Plan:
+    """The plan of a piece that was begun: the plan made anew where it agrees with the bars there are, else a plain one.
+
+    They differ when the channel's file or the model was changed in between.
+    """
+    done = len(piece.bars)
+    total = done + piece.bars[-1].left - 1
+    same = plan.bars == total and plan.sections[:done] == "".join(bar.section for bar in piece.bars)
+    played = "".join(bar.section for bar in piece.bars)
+    sections = plan.sections if same else played.ljust(total, played[-1])
+    repeats = plan.repeats if same else (0,) * total
+    return Plan(piece.prefix, sections, repeats, plan.programs)
+
+
+def advance(engine: Engine, writers: Sequence[Writer]) -> None:
+    """Draws and writes one position for each of the writers, in one forward pass."""
+    for writer in writers:
+        writer.prepare()
+    drawn = engine.draw([writer.number for writer in writers])
+    accepted = [(writer, writer.accept(position)) for writer, position in zip(writers, drawn, strict=True)]
+    kept = [(writer.number, position) for writer, position in accepted if position is not None]
+    if kept:
+        engine.write([number for number, _ in kept], [position for _, position in kept])

@@ -1,0 +1,74 @@
+"""Music made for tests: Hypothesis strategies for bars, and a small corpus of MIDI files."""
+
+from __future__ import annotations
+
+import csv
+import random
+from pathlib import Path
+
+from hypothesis import strategies as st
+
+from radio.music import smf, tokens
+from radio.music.meters import METERS
+from radio.music.score import DRUMS, Bar, Meter, Note
+
+COMMON = Meter(4, 4)
+
+
+@st.composite
+def bars(draw: st.DrawFn, *, programs: tuple[int, ...] = (0, 40, 73, DRUMS)) -> Bar:
+    """A bar that a position can hold exactly: durations and velocities as `tokens.snap` leaves them."""
+    meter = draw(st.sampled_from(METERS))
+    note = st.builds(
+        Note,
+        st.integers(0, meter.ticks - 1),
+        st.sampled_from(programs),
+        st.integers(0, 127),
+        st.sampled_from(tokens.DURATIONS),
+        st.integers(1, 127),
+    )
+    notes = draw(st.lists(note, max_size=12, unique_by=lambda n: (n.onset, n.program, n.pitch)))
+    return Bar(
+        meter,
+        120.0,
+        tuple(sorted(tokens.snap(n) for n in notes)),
+        draw(st.sampled_from(tokens.SECTIONS)),
+        draw(st.sampled_from(tokens.LEFT)),
+        draw(st.integers(0, tokens.MAX_REPEAT)),
+    )
+
+
+def tune(seed: int, count: int = 16, *, program: int = 0, meter: Meter = COMMON, low: int = 48) -> list[Bar]:
+    """A tune with a bass, in which the first half comes back: enough to learn something from."""
+    rng = random.Random(seed)
+    scale = (0, 2, 4, 5, 7, 9, 11)
+    made: list[Bar] = []
+    for index in range(count):
+        if index >= count // 2:
+            made.append(made[index - count // 2])
+            continue
+        notes = [Note(0, program, low + rng.choice((0, 5, 7)), meter.ticks, 60)]
+        for onset in range(0, meter.ticks, 12):
+            notes.append(Note(onset, program, low + 24 + rng.choice(scale), 12, rng.randrange(50, 100)))
+        made.append(Bar(meter, 100.0, tuple(sorted(notes))))
+    return made
+
+
+def corpus(folder: Path) -> Path:
+    """A corpus of two styles in the layout of a real one: index.csv and MIDI files, one of them broken."""
+    rows = []
+    plan = (("bach", "Johann Sebastian Bach", "Prelude", 6, COMMON), ("ragtime", "Scott Joplin", "Rag", 0, Meter(2, 4)))
+    for group, composer, kind, program, meter in plan:
+        for number in range(1, 11):
+            path = Path("midi") / group / "all" / f"{number}.mid"
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            smf.write(tune(number, program=program, meter=meter, low=36 if group == "bach" else 50), folder / path)
+            rows.append((str(path), group, composer, f"{kind} op. {number}", "yes" if group == "ragtime" else "no"))
+    broken = Path("midi/bach/all/broken.mid")
+    (folder / broken).write_bytes(b"MThd not really")
+    rows.append((str(broken), "bach", "J. S. Bach", "Broken", "no"))
+    with (folder / "index.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("path", "group", "composer", "title", "has_dynamics"))
+        writer.writerows(rows)
+    return folder
