@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.table import Table
 
 from radio.config import Config, StationConfig, load
-from radio.errors import ConfigError, RadioError
+from radio.errors import ConfigError, MissingError
 
-WEIGHTS, CONFIG = "model.safetensors", "config.json"
+WEIGHTS, CONFIG, PLANS = "model.safetensors", "config.json", "plans.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def findings(path: Path | None, overrides: dict[str, object], *, torch: bool = F
     if config:
         found += _soundfont(config.station)
         found += _encoders(config)
-        found += _model(config.station)
+        found += _model(config)
         found += _port(config.station)
         found += _state(config.station)
         if torch:
@@ -74,36 +74,40 @@ def _library() -> Iterator[Finding]:
 
 
 def _soundfont(station: StationConfig) -> Iterator[Finding]:
-    from radio.studio.soundfont import find
+    from radio.studio.soundfont import PLACES, REMEDY, find
 
     try:
-        path = station.soundfont or find()
+        path = find(station.soundfont)
         with path.open("rb") as file:
             head = file.read(12)
-    except (RadioError, OSError) as error:
-        yield Finding("soundfont", str(error), "apt-get install fluid-soundfont-gm, or --soundfont FILE")
-        return
-    if head[:4] == b"RIFF" and head[8:] == b"sfbk":
-        yield Finding("soundfont", str(path))
+    except MissingError:
+        yield Finding("soundfont", f"none in {', '.join(map(str, PLACES))}", REMEDY)
+    except OSError as error:
+        yield Finding("soundfont", f"{error.filename}: {error.strerror}", REMEDY)
     else:
-        yield Finding("soundfont", f"{path}: not a soundfont", "name an .sf2 or .sf3 file: --soundfont FILE")
+        if head[:4] == b"RIFF" and head[8:] == b"sfbk":
+            yield Finding("soundfont", str(path))
+        else:
+            yield Finding("soundfont", f"{path}: not a soundfont", REMEDY)
 
 
 def _encoders(config: Config) -> Iterator[Finding]:
     import numpy as np
 
+    from radio.formats import BLOCK
     from radio.studio.encoders import ENCODERS
 
     for name in config.station.formats:
         try:
             encoder = ENCODERS[name](config.station)
-            data = encoder.encode(np.zeros((11520, 2), dtype=np.float32), 0, 0)
+            data = encoder.encode(np.zeros((BLOCK, 2), dtype=np.float32), 0, 0)
             yield Finding(f"encoder {name}", f"{len(data)} bytes a packet")
         except Exception as error:  # whatever a codec's library raises is what the operator must read
             yield Finding(f"encoder {name}", f"{type(error).__name__}: {error}", f"leave {name} out of formats")
 
 
-def _model(station: StationConfig) -> Iterator[Finding]:
+def _model(config: Config) -> Iterator[Finding]:
+    station = config.station
     if station.composer == "scale":
         yield Finding("model", "none needed: composer = scale")
         return
@@ -111,14 +115,18 @@ def _model(station: StationConfig) -> Iterator[Finding]:
         tensors, size = _header(station.model / WEIGHTS)
         fields = json.loads((station.model / CONFIG).read_text(encoding="utf-8"))
         mismatch = _mismatch(tensors, fields)
+        plans = json.loads((station.model / PLANS).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         yield Finding("model", f"{error.filename}: no such file", "--model DIR, `radio train`, or --composer scale")
         return
     except (OSError, ValueError, KeyError, TypeError) as error:
         yield Finding("model", f"{station.model}: {error}", "fetch the model again (a Git LFS pointer? `git lfs pull`)")
         return
+    unknown = [channel.name for channel in config.channels.values() if not plans.get(channel.prefix.style)]
     if mismatch:
         yield Finding("model", f"{station.model}: {mismatch}", "use the model that came with this version")
+    elif unknown:
+        yield Finding("model", f"has never heard the style of: {', '.join(unknown)}", "correct prefix.style")
     else:
         yield Finding("model", f"{station.model}: {size / 1e6:.1f} million parameters")
 

@@ -187,7 +187,7 @@ def _composer(config: Config) -> Any:
     if station.composer == "scale":
         from radio.studio.scale import ScaleComposer
 
-        return ScaleComposer()
+        return ScaleComposer(station.seed or 0)
     from radio.composer.composer import Composer
 
     return Composer(

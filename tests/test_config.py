@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import string
 from pathlib import Path
 
@@ -215,6 +216,14 @@ def test_the_stations_own_channels_load() -> None:
         assert channel.description.endswith(".")
         assert channel.prefix.style
     assert len({channel.title for channel in channels.values()}) == len(channels)
+
+
+def test_the_example_of_a_station_file_loads_with_every_key_taken(write: Write) -> None:
+    example = (ROOT / "deploy" / "station.toml").read_text(encoding="utf-8")
+    text = "\n".join(line.removeprefix("# ") for line in example.splitlines() if "=" in line)
+    station = write("station.toml", text)
+    shutil.copytree(ROOT / "channels", station.parent / "channels")
+    assert list(load(station).channels) == ["bach", "jazz"]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
