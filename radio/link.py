@@ -1,0 +1,201 @@
+"""The studio–transmitter link: numbered packets one way, positions, credit and control the other.
+
+Pure: messages in, bytes out, and back. A message is its length (four bytes, big-endian) and a MessagePack array of its
+name and its fields. The air listens, the studio connects; the air says where each channel goes on (`Hello`), the
+studio signs each channel on (`SignOn`) and sends packets as far as it has credit.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import msgpack
+
+from radio.errors import LinkError
+from radio.formats import FORMATS
+from radio.music import events
+from radio.music.events import Event
+
+VERSION = 1
+LARGEST = 4 << 20
+"""Bytes of the longest message."""
+_LENGTH = struct.Struct(">I")
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a channel goes on: the next packet wanted."""
+
+    number: int
+    start: int
+    """Frames since the channel signed on."""
+    fresh: bool
+    """True: begin with a new piece; False: go on at exactly this frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One block, encoded in every format. Numbered, immutable."""
+
+    channel: str
+    number: int
+    start: int
+    frames: int
+    data: Mapping[str, bytes]
+    """By format."""
+    events: tuple[Event, ...] = ()
+    """Those with start ≤ at < start + frames."""
+    title: str = ""
+    piece: int = 0
+    """Serial number of the piece on its channel; 0: none yet."""
+    opening: bool = False
+    """The first packet of a piece, where packets may be spliced."""
+    loudness: float | None = None
+    """LUFS, short-term."""
+
+    def moved(self, number: int, start: int) -> Packet:
+        """The same packet at another place of the log: its bytes stamped anew, its events moved."""
+        if (number, start) == (self.number, self.start):
+            return self
+        data = {name: FORMATS[name].restamp(own, number, start) for name, own in self.data.items()}
+        by = start - self.start
+        moved = tuple(events.moved(event, by) for event in self.events)
+        return replace(self, number=number, start=start, data=data, events=moved)
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """Air → studio, first: what is wanted."""
+
+    version: int
+    channels: Mapping[str, Position]
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """Air → studio: packets numbered below `until` may be sent."""
+
+    channel: str
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Air → studio: end this piece and begin another."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Air → studio: the station signs off."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignOn:
+    """Studio → air, before a channel's first packet: what a listener must get first, by format."""
+
+    channel: str
+    headers: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Studio → air, about once a second: figures for the status page."""
+
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Studio → air: what went wrong, on one channel or ("") in all of the studio."""
+
+    channel: str
+    message: str
+
+
+Message = Packet | Hello | Credit | Skip | Stop | SignOn | Report | Trouble
+_KINDS: dict[str, type[Any]] = {
+    kind.__name__: kind for kind in (Packet, Hello, Credit, Skip, Stop, SignOn, Report, Trouble)
+}
+
+
+def pack(message: Message) -> bytes:
+    """A message as bytes.
+
+    Raises:
+        LinkError: it is longer than LARGEST.
+    """
+    values = [_plain(name, getattr(message, name)) for name in _names(type(message))]
+    body: bytes = msgpack.packb([type(message).__name__, *values])
+    if len(body) > LARGEST:
+        raise LinkError(f"a message of {len(body)} bytes; at most {LARGEST} are allowed")
+    return _LENGTH.pack(len(body)) + body
+
+
+def _names(kind: type[Any]) -> list[str]:
+    return [own.name for own in fields(kind)]
+
+
+def _plain(name: str, value: Any) -> Any:
+    if name == "events":
+        return [events.to_json(event) for event in value]
+    if name == "channels":
+        return {channel: [p.number, p.start, p.fresh] for channel, p in value.items()}
+    return value
+
+
+def unpack(body: bytes) -> Message:
+    """The message of a body.
+
+    Raises:
+        LinkError: it is none.
+    """
+    try:
+        kind, *values = msgpack.unpackb(body, strict_map_key=True)
+        made = _KINDS[kind]
+        named = dict(zip(_names(made), values, strict=True))
+        if made is Packet:
+            named["events"] = tuple(events.from_json(event) for event in named["events"])
+        if made is Hello:
+            named["channels"] = {channel: Position(*place) for channel, place in named["channels"].items()}
+        message: Message = made(**named)
+    except (ValueError, TypeError, KeyError, AttributeError, msgpack.UnpackException) as error:
+        raise LinkError(f"not a message: {error!r}, in {body[:40]!r}") from error
+    if made is Packet:
+        _check(message)
+    return message
+
+
+def _check(packet: Any) -> None:
+    whole = all(isinstance(value, int) for value in (packet.number, packet.start, packet.frames))
+    named = isinstance(packet.data, dict) and all(isinstance(own, bytes) for own in packet.data.values())
+    if not whole or not named or not isinstance(packet.channel, str) or packet.frames <= 0:
+        raise LinkError(f"not a packet: number {packet.number!r}, start {packet.start!r}, frames {packet.frames!r}")
+
+
+class Unpacker:
+    """Bytes as they come in; whole messages out."""
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[Message]:
+        """The messages that `data` completes.
+
+        Raises:
+            LinkError: the bytes are not messages; nothing that follows can be.
+        """
+        self._held += data
+        while len(self._held) >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(self._held)
+            if length > LARGEST:
+                raise LinkError(f"a message of {length} bytes announced; at most {LARGEST} are allowed")
+            if len(self._held) < _LENGTH.size + length:
+                return
+            body = bytes(self._held[_LENGTH.size : _LENGTH.size + length])
+            del self._held[: _LENGTH.size + length]
+            yield unpack(body)
