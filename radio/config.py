@@ -57,8 +57,6 @@ class StationConfig:
     bitrate: Literal[64, 80, 96, 112, 128, 160, 192, 224, 256, 320] = 128
     """MP3, kbit/s, constant."""
     opus_bitrate: Annotated[int, Within(32, 256, "kbit/s")] = 96
-    rate: Literal[48000] = 48000
-    """Frames a second: the one rate that MP3 and Opus share."""
     lookahead: PositiveSeconds = 20.0
     """How far the studio works ahead of the clock: the longest absence nobody hears."""
     burst: Annotated[float, Within(2, 30, "seconds")] = 4.0
