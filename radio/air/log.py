@@ -1,0 +1,69 @@
+"""The packet log: what a channel has sent lately. Everyone who listens is a position in it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from radio.formats import RATE
+from radio.link import Packet
+
+KEPT = 480.0
+"""Seconds kept at most."""
+
+
+class PacketLog:
+    """Released packets, numbered without gap: the piece under way and the one finished before it, at most KEPT."""
+
+    def __init__(self) -> None:
+        self._packets: deque[Packet] = deque()
+        self._openings: deque[int] = deque()
+        """Numbers of the packets in the log that open a piece."""
+        self.seconds = 0.0
+
+    def __len__(self) -> int:
+        return len(self._packets)
+
+    @property
+    def first(self) -> int:
+        """Number of the oldest packet; of the next one if there is none."""
+        return self._packets[0].number if self._packets else 0
+
+    @property
+    def next(self) -> int:
+        """Number after the newest packet's."""
+        return self._packets[-1].number + 1 if self._packets else 0
+
+    def append(self, packet: Packet) -> None:
+        """Adds the next packet, and forgets what is not kept."""
+        self._packets.append(packet)
+        self.seconds += packet.frames / RATE
+        if packet.opening:
+            self._openings.append(packet.number)
+        while self.seconds > KEPT or (len(self._openings) > 2 and self.first < self._openings[-3]):
+            gone = self._packets.popleft()
+            self.seconds -= gone.frames / RATE
+            if self._openings and self._openings[0] == gone.number:
+                self._openings.popleft()
+
+    def __getitem__(self, number: int) -> Packet:
+        """The packet with this number, first ≤ number < next."""
+        return self._packets[number - self.first]
+
+    def burst(self, seconds: float) -> int:
+        """Number of the packet from which `seconds` of sound follow, as far as there are."""
+        number, held = self.next, 0.0
+        while number > self.first and held < seconds:
+            number -= 1
+            held += self[number].frames / RATE
+        return number
+
+    def finished(self) -> list[Packet]:
+        """The packets of the last finished piece; of all there is where no piece is whole."""
+        openings = list(self._openings)
+        if len(openings) >= 2:
+            return list(self._range(openings[-2], openings[-1]))
+        return list(self._range(openings[0] if openings else self.first, self.next))
+
+    def _range(self, start: int, stop: int) -> Iterator[Packet]:
+        return (self[number] for number in range(start, stop))

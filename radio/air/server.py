@@ -1,0 +1,311 @@
+"""The web server: mounts, feeds, playlists, status and the page, and the order in which the air starts and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import logging
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from aiohttp import hdrs, web
+
+from radio.air import feed, playlists
+from radio.air.head import CORS, head, headers
+from radio.air.receiver import Receiver
+from radio.air.station import Mount, Station, Transmission
+from radio.air.status import health, status
+from radio.air.supervisor import Supervisor, studio_command
+from radio.config import Config
+from radio.errors import MissingError
+from radio.formats import FORMATS
+
+log = logging.getLogger(__name__)
+
+WEB = Path(__file__).parent / "web"
+STATION: web.AppKey[Station] = web.AppKey("station", Station)
+FORMS = {form.extension: name for name, form in FORMATS.items()}
+LONGEST_HEAD = 8190
+"""Bytes of a request's line and of each of its headers."""
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def application(station: Station) -> web.Application:
+    """The web application of a station."""
+    app = web.Application(middlewares=[_answer_errors], client_max_size=64 << 10)
+    app[STATION] = station
+    app.router.add_get("/", _page)
+    app.router.add_get("/status.json", _status)
+    app.router.add_get("/healthz", _health)
+    app.router.add_get("/radio.m3u", _all_channels)
+    if WEB.is_dir():
+        app.router.add_static("/static", WEB)
+    app.router.add_get("/{channel:[^/.]+}/feed", _feed)
+    app.router.add_get("/{channel:[^/.]+}/events", _events)
+    app.router.add_get("/{channel:[^/.]+}.m3u", _m3u)
+    app.router.add_get("/{channel:[^/.]+}.pls", _pls)
+    app.router.add_get("/{channel:[^/.]+}.{extension:[^/.]+}", _audio)
+    app.router.add_route("OPTIONS", "/{path:.*}", _options)
+    # Endless responses end here, before the server waits for their handlers.
+    app.on_shutdown.append(_sign_off)
+    return app
+
+
+async def _sign_off(app: web.Application) -> None:
+    app[STATION].close()
+
+
+@web.middleware
+async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every error is JSON that says what was got and what was wanted."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.status < 400 or error.content_type == "application/json":
+            raise
+        fields: dict[str, Any] = {"error": error.reason, "got": f"{request.method} {request.path}"}
+        kept = {name: value for name, value in error.headers.items() if name in (hdrs.ALLOW, hdrs.RETRY_AFTER)}
+        if hdrs.ALLOW in kept:
+            fields["wanted"] = kept[hdrs.ALLOW]
+        elif error.status == 404:
+            fields |= _near(request, request.path.strip("/").split("/")[0].split(".")[0])
+        return web.json_response(fields, status=error.status, headers={**kept, **CORS})
+    except (ConnectionError, asyncio.CancelledError):
+        raise
+    except Exception:
+        log.exception("%s %s", request.method, request.path)
+        return web.json_response({"error": "the radio made a mistake; its log has more"}, status=500, headers=CORS)
+
+
+def _near(request: web.Request, name: str) -> dict[str, Any]:
+    names = list(request.app[STATION].transmissions)
+    return {"near": difflib.get_close_matches(name, names, 3, 0.4), "channels": names}
+
+
+def _problem(request: web.Request, kind: int, error: str, **fields: Any) -> web.Response:
+    extra = {"Retry-After": "5"} if kind == 503 else {}
+    return web.json_response({"error": error, **fields}, status=kind, headers={**CORS, **extra})
+
+
+def _transmission(request: web.Request) -> Transmission | web.Response:
+    """The channel asked for, or the answer that there is none."""
+    name = request.match_info["channel"]
+    found = request.app[STATION].transmissions.get(name)
+    if found is None:
+        return _problem(request, 404, "no such channel", got=name, **_near(request, name))
+    return found
+
+
+async def _audio(request: web.Request) -> web.StreamResponse:
+    """GET and HEAD of a mount. Range is ignored, as of a radio it must be."""
+    found = _transmission(request)
+    if isinstance(found, web.Response):
+        return found
+    station, extension = request.app[STATION], request.match_info["extension"]
+    mount = found.mounts.get(FORMS.get(extension, ""))
+    if mount is None:
+        formats = [own.form.extension for own in found.mounts.values()]
+        return _problem(request, 404, "no such format", got=extension, formats=formats)
+    icy = mount.form.name == "mp3" and request.headers.get("Icy-MetaData", "").strip() not in ("", "0")
+    own = station.config.station
+    if request.method == "HEAD":
+        return Handwritten(head(request.version, headers(own, found.config, mount.form, icy=icy)))
+    if not found.channel.log:
+        return _problem(request, 503, f"{found.channel.name} is not on the air yet", state=found.channel.state)
+    if station.listeners >= own.max_listeners:
+        return _problem(request, 503, "the station is full", listeners=station.listeners)
+    frame = mount.first_frame()
+    begin = head(request.version, headers(own, found.config, mount.form, icy=icy, frame=frame))
+    if tune := request.query.get("tune"):
+        found.feed.tuned(tune, frame)
+    return await _listen(request, station, mount, begin, icy=icy)
+
+
+async def _listen(
+    request: web.Request, station: Station, mount: Mount, begin: bytes, *, icy: bool
+) -> web.StreamResponse:
+    """Hands the socket to the mount until the response ends."""
+    transport = request.transport
+    if transport is None:
+        raise ConnectionResetError("the listener has gone")
+    # Nothing more is wanted of this client: what it sends stays in its own buffers.
+    transport.pause_reading()
+    listener = mount.join(transport, begin, icy=icy, now=station.clock())
+    try:
+        await listener.gone
+    finally:
+        mount.leave(listener)
+    return Handwritten()
+
+
+class Handwritten(web.StreamResponse):
+    """A response whose bytes were written to the transport by hand; at most its head is still to be written."""
+
+    def __init__(self, begin: bytes = b"") -> None:
+        super().__init__()
+        self._begin = begin
+        self.force_close()
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Writes the head."""
+        if self._begin and request.transport is not None:
+            request.transport.write(self._begin)
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Nothing follows."""
+
+
+async def _feed(request: web.Request) -> web.StreamResponse:
+    found = _transmission(request)
+    if isinstance(found, web.Response):
+        return found
+    if request.headers.get("Upgrade", "").lower() != "websocket":
+        events = request.path.removesuffix("feed") + "events"
+        return _problem(request, 426, "this address speaks WebSocket", wanted="Upgrade: websocket", events=events)
+    return await feed.websocket(request, found.feed, request.query)
+
+
+async def _events(request: web.Request) -> web.StreamResponse:
+    found = _transmission(request)
+    return found if isinstance(found, web.Response) else await feed.server_sent(request, found.feed, request.query)
+
+
+def _entries(request: web.Request, found: Transmission) -> list[playlists.Entry]:
+    own = request.app[STATION].config.station
+    scheme = request.headers.get("X-Forwarded-Proto", request.scheme)
+    return [
+        (f"{found.config.title} – {own.name}", f"{scheme}://{request.host}{mount.path}")
+        for mount in found.mounts.values()
+    ]
+
+
+async def _m3u(request: web.Request) -> web.Response:
+    found = _transmission(request)
+    if isinstance(found, web.Response):
+        return found
+    return _text(playlists.m3u(_entries(request, found)[:1]), playlists.M3U)
+
+
+async def _pls(request: web.Request) -> web.Response:
+    found = _transmission(request)
+    if isinstance(found, web.Response):
+        return found
+    return _text(playlists.pls(_entries(request, found)), playlists.PLS)
+
+
+async def _all_channels(request: web.Request) -> web.Response:
+    entries = [_entries(request, found)[0] for found in request.app[STATION].transmissions.values()]
+    return _text(playlists.m3u(entries), playlists.M3U)
+
+
+def _text(text: str, content_type: str) -> web.Response:
+    return web.Response(body=text.encode(), headers={"Content-Type": content_type, **CORS})
+
+
+async def _status(request: web.Request) -> web.Response:
+    return web.json_response(status(request.app[STATION]), headers={**CORS, "Cache-Control": "no-store"})
+
+
+async def _health(request: web.Request) -> web.Response:
+    kind, fields = health(request.app[STATION])
+    return web.json_response(fields, status=kind, headers={**CORS, "Cache-Control": "no-store"})
+
+
+async def _page(request: web.Request) -> web.StreamResponse:
+    return web.FileResponse(WEB / "index.html", headers={"Cache-Control": "no-cache"})
+
+
+async def _options(request: web.Request) -> web.Response:
+    return web.Response(status=204, headers={**CORS, "Allow": "GET, HEAD, OPTIONS", "Access-Control-Max-Age": "86400"})
+
+
+@asynccontextmanager
+async def on_air(config: Config, *, supervise: bool) -> AsyncIterator[tuple[Station, str]]:
+    """The station with all its parts running, and the address it is heard at. Parts end in the opposite order.
+
+    Raises:
+        MissingError: the port is in use, or the link's address is.
+    """
+    station = Station(config)
+    own = config.station
+    async with AsyncTasks() as tasks, Receiver(station).listening(own.address):
+        runner = web.AppRunner(
+            application(station),
+            handler_cancellation=True,
+            shutdown_timeout=0.5,
+            max_line_size=LONGEST_HEAD,
+            max_field_size=LONGEST_HEAD,
+            access_log=None,
+        )
+        await runner.setup()
+        try:
+            try:
+                site = web.TCPSite(runner, own.host, own.port, backlog=1024)
+                await site.start()
+            except OSError as error:
+                raise MissingError(
+                    f"port {own.port} of {own.host}: {error.strerror or error}; "
+                    "stop what uses it, or choose another with --port"
+                ) from error
+            tasks.start(station.run())
+            if supervise:
+                tasks.start(Supervisor(studio_command(config.arguments), lambda pid: _started(station, pid)).run())
+            yield station, f"http://{own.host}:{runner.addresses[0][1]}"
+        finally:
+            await runner.cleanup()
+
+
+def _started(station: Station, pid: int | None) -> None:
+    station.studio_pid = pid
+    if pid is None:
+        station.studio = "away"
+
+
+class AsyncTasks:
+    """Tasks that are cancelled and waited for at the end; one that fails is logged."""
+
+    def __init__(self) -> None:
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, work: Any) -> None:
+        """Runs a coroutine."""
+        self._tasks.append(asyncio.create_task(work))
+        self._tasks[-1].add_done_callback(_report_failure)
+
+    async def __aenter__(self) -> AsyncTasks:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError, Exception):
+                await task
+
+
+def _report_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("a task of the air has failed", exc_info=error)
+
+
+async def _run(config: Config, *, supervise: bool) -> None:
+    loop = asyncio.get_running_loop()
+    ending = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ending.set)
+    async with on_air(config, supervise=supervise) as (station, address):
+        log.info("%s: on air at %s with %d channels", config.station.name, address, len(station.transmissions))
+        await ending.wait()
+        log.info("signing off")
+
+
+def serve(config: Config, supervise: bool) -> None:
+    """Runs the air until SIGINT or SIGTERM; with `supervise`, a studio beside it.
+
+    Raises:
+        MissingError: a port or socket that cannot be listened at.
+    """
+    asyncio.run(_run(config, supervise=supervise))

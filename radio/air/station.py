@@ -1,0 +1,181 @@
+"""The station on the air: all channels, their listeners and feeds, and the one task that keeps time.
+
+Everything here belongs to the event loop's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from radio.air.channel import BLOCK_SECONDS, Channel
+from radio.air.feed import Feed
+from radio.air.icy import Interleaver
+from radio.air.listener import Listener
+from radio.config import ChannelConfig, Config
+from radio.errors import LinkError
+from radio.formats import FORMATS
+from radio.link import Packet
+
+log = logging.getLogger(__name__)
+
+SLOWEST = 0.5
+"""Seconds between two looks at a channel that has nothing to release."""
+
+
+class Mount:
+    """A channel in one format: its listeners."""
+
+    def __init__(self, channel: Channel, form: str, metaint: int) -> None:
+        self.channel, self.form, self.metaint = channel, FORMATS[form], metaint
+        self.listeners: set[Listener] = set()
+        self.peak = 0
+        self.ended: Counter[str] = Counter()
+
+    @property
+    def path(self) -> str:
+        return f"/{self.channel.name}.{self.form.extension}"
+
+    def join(self, transport: asyncio.Transport, head: bytes, *, icy: bool, now: float) -> Listener:
+        """Begins a response: head, format header and burst leave at once."""
+        first = self.channel.log.burst(self.channel.burst)
+        interleaver = Interleaver(self.metaint) if icy else None
+        listener = Listener(transport, self.channel.log, self.form.name, first, interleaver, now)
+        start = self.channel.headers.get(self.form.name, b"")
+        if interleaver and start:
+            start = interleaver.feed(start, self.channel.title)
+        transport.write(head + start)
+        listener.write(now)
+        self.listeners.add(listener)
+        self.peak = max(self.peak, len(self.listeners))
+        return listener
+
+    def first_frame(self) -> int:
+        """The source frame at which the sound of a response that begins now begins."""
+        log_ = self.channel.log
+        return log_[log_.burst(self.channel.burst)].start - self.form.delay
+
+    def write(self, now: float) -> None:
+        """Writes what is new to every listener, and lets go of those who have ended."""
+        for listener in tuple(self.listeners):
+            listener.write(now)
+            if listener.gone.done():
+                self.listeners.discard(listener)
+                self.ended[listener.gone.result()] += 1
+
+    def leave(self, listener: Listener) -> None:
+        """The response has ended from its own side."""
+        listener.end("left")
+        if listener in self.listeners:
+            self.listeners.discard(listener)
+            self.ended[listener.gone.result()] += 1
+
+    def close(self) -> None:
+        """Ends every response."""
+        for listener in tuple(self.listeners):
+            listener.end("off air")
+            self.listeners.discard(listener)
+            self.ended["off air"] += 1
+
+
+class Transmission:
+    """What the air keeps for one channel: its configuration, state, mounts and feed."""
+
+    def __init__(self, config: Config, own: ChannelConfig) -> None:
+        station = config.station
+        self.config = own
+        self.channel = Channel(
+            own.name, lookahead=config.lookahead(own.name), burst=station.burst, lead=station.feed_lead
+        )
+        self.mounts = {form: Mount(self.channel, form, station.metaint) for form in station.formats}
+        self.feed = Feed(self.channel)
+        self.channel.on_staged = self.feed.staged
+        self.told = 0.0
+
+    @property
+    def listeners(self) -> int:
+        return sum(len(mount.listeners) for mount in self.mounts.values())
+
+    def advance(self, now: float) -> float:
+        """Releases what is due and writes it; when to look again."""
+        if self.channel.advance(now):
+            for mount in self.mounts.values():
+                mount.write(now)
+        if now - self.told >= 1.0 and self.channel.log:
+            self.told = now
+            self.feed.clock()
+        if self.channel.pace is None:
+            return now + BLOCK_SECONDS
+        return min(max(self.channel.due(), now + 0.01), now + SLOWEST)
+
+
+class Station:
+    """All channels. `on_credit` is called when the studio may send more of a channel."""
+
+    def __init__(self, config: Config, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.config, self.clock = config, clock
+        self.transmissions = {name: Transmission(config, own) for name, own in config.channels.items()}
+        self.on_credit: Callable[[Channel], None] = lambda channel: None
+        self.started = clock()
+        self.report: dict[str, Any] = {}
+        self.studio = "starting"
+        """"starting", "live" or "away"."""
+        self.connections = 0
+        """Times a studio has connected."""
+        self.studio_pid: int | None = None
+        self.troubles: dict[str, str] = {}
+
+    @property
+    def listeners(self) -> int:
+        return sum(transmission.listeners for transmission in self.transmissions.values())
+
+    def receive(self, packet: Packet) -> None:
+        """Takes a packet from the studio.
+
+        Raises:
+            LinkError: of no channel here, out of order, or without a format that is sent.
+        """
+        transmission = self.transmissions.get(packet.channel)
+        if transmission is None:
+            raise LinkError(f"a packet for channel {packet.channel!r}, which is not on this station")
+        missing = set(transmission.mounts) - set(packet.data)
+        if missing:
+            raise LinkError(f"{packet.channel}: a packet without {', '.join(sorted(missing))}")
+        transmission.channel.receive(packet)
+
+    async def run(self) -> None:
+        """Keeps time for all channels, until cancelled. Channels are spread over a block, not released together."""
+        count = max(len(self.transmissions), 1)
+        now = self.clock()
+        due = {name: now + index * BLOCK_SECONDS / count for index, name in enumerate(self.transmissions)}
+        while True:
+            now = self.clock()
+            for name, transmission in self.transmissions.items():
+                if due[name] <= now:
+                    due[name] = self._advance(transmission, now)
+            await asyncio.sleep(max(0.005, min(due.values(), default=now + SLOWEST) - self.clock()))
+
+    def _advance(self, transmission: Transmission, now: float) -> float:
+        try:
+            before = transmission.channel.credit()
+            again = transmission.advance(now)
+            if transmission.channel.credit() != before:
+                self.on_credit(transmission.channel)
+        except Exception:
+            # One channel's fault must not silence the others; it is tried again at the next block.
+            log.exception("channel %s", transmission.channel.name)
+            return now + BLOCK_SECONDS
+        return again
+
+    def close(self) -> None:
+        """Ends every response and feed."""
+        for transmission in self.transmissions.values():
+            transmission.feed.close()
+            for mount in transmission.mounts.values():
+                mount.close()
+
+
