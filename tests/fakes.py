@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import sound
+
 from radio.config import ChannelConfig, Config, StationConfig
 from radio.formats import BLOCK, RATE
 from radio.link import Packet, SignOn

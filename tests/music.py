@@ -48,8 +48,10 @@ def tune(seed: int, count: int = 16, *, program: int = 0, meter: Meter = COMMON,
             made.append(made[index - count // 2])
             continue
         notes = [Note(0, program, low + rng.choice((0, 5, 7)), meter.ticks, 60)]
-        for onset in range(0, meter.ticks, 12):
-            notes.append(Note(onset, program, low + 24 + rng.choice(scale), 12, rng.randrange(50, 100)))
+        notes += [
+            Note(onset, program, low + 24 + rng.choice(scale), 12, rng.randrange(50, 100))
+            for onset in range(0, meter.ticks, 12)
+        ]
         made.append(Bar(meter, 100.0, tuple(sorted(notes))))
     return made
 

@@ -27,7 +27,8 @@ def test_a_transposed_return_is_a_return() -> None:
 
 def test_returning_units_carry_the_same_letter() -> None:
     a, b = tune(3, 16)[:8], tune(4, 16, low=30)[:8]
-    assert "".join(sections(similarity([*a, *b, *a, *tune(5, 16, low=55)[:8]]))) == "A" * 8 + "B" * 8 + "A" * 8 + "C" * 8
+    letters = "".join(sections(similarity([*a, *b, *a, *tune(5, 16, low=55)[:8]])))
+    assert letters == "A" * 8 + "B" * 8 + "A" * 8 + "C" * 8
 
 
 @given(st.lists(bars(), max_size=12))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from radio.music.events import BarEvent, ControlEvent, NoteEvent, PieceEvent
 text = st.text(max_size=20)
 count = st.integers(0, 2**40)
 events = st.one_of(
-    st.builds(NoteEvent, count, count, st.integers(0, 15), st.integers(0, 128), st.integers(0, 127), st.integers(1, 127)),
+    st.builds(NoteEvent, count, count, st.integers(0, 15), st.integers(0, 128), st.integers(0, 127), count),
     st.builds(ControlEvent, count, st.integers(0, 15), st.integers(0, 127), st.integers(0, 127)),
     st.builds(BarEvent, count, count, count, text, text, st.floats(20, 300), text),
     st.builds(PieceEvent, count, count, text, text, text, text, st.floats(20, 300), count),
@@ -58,13 +59,11 @@ def test_messages_survive_any_cutting_of_their_bytes(sent: list[Any], cuts: list
 
 @given(st.binary(min_size=1, max_size=300))
 def test_garbage_is_a_link_error_or_waits_for_more(data: bytes) -> None:
-    try:
+    with contextlib.suppress(LinkError):
         list(link.Unpacker().feed(data))
-    except LinkError as error:
-        assert str(error)
 
 
-@pytest.mark.parametrize("body", [b"", b"\x90", b"\x91\xa4Nope", b"\x92\xa6Credit\x01", b"\xc1", b"\x93\xa6Credit\xa1a"])
+@pytest.mark.parametrize("body", [b"", b"\x90", b"\x91\xa4Nope", b"\x92\xa6Credit\x01", b"\xc1"])
 def test_a_body_that_is_no_message_is_refused(body: bytes) -> None:
     with pytest.raises(LinkError, match="not a message"):
         link.unpack(body)

@@ -51,7 +51,7 @@ class Channel:
 
     @property
     def state(self) -> str:
-        """"starting", "live", "encore" or "off air"."""
+        """ "starting", "live", "encore" or "off air"."""
         if self.pace is None:
             return "starting"
         if not self.log:

@@ -48,7 +48,6 @@ def application(station: Station) -> web.Application:
     app.router.add_get("/{channel:[^/.]+}.m3u", _m3u)
     app.router.add_get("/{channel:[^/.]+}.pls", _pls)
     app.router.add_get("/{channel:[^/.]+}.{extension:[^/.]+}", _audio)
-    app.router.add_route("OPTIONS", "/{path:.*}", _options)
     # Endless responses end here, before the server waits for their handlers.
     app.on_shutdown.append(_sign_off)
     return app
@@ -60,7 +59,9 @@ async def _sign_off(app: web.Application) -> None:
 
 @web.middleware
 async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every error is JSON that says what was got and what was wanted."""
+    """OPTIONS of any path; and every error is JSON that says what was got and what was wanted."""
+    if request.method == "OPTIONS":
+        return _options()
     try:
         return await handler(request)
     except web.HTTPException as error:
@@ -135,7 +136,8 @@ async def _listen(
     transport.pause_reading()
     listener = mount.join(transport, begin, icy=icy, now=station.clock())
     try:
-        await listener.gone
+        # Shielded: the handler is cancelled as the connection is lost, and the reason must still be told.
+        await asyncio.shield(listener.gone)
     finally:
         mount.leave(listener)
     return Handwritten()
@@ -218,7 +220,7 @@ async def _page(request: web.Request) -> web.StreamResponse:
     return web.FileResponse(WEB / "index.html", headers={"Cache-Control": "no-cache"})
 
 
-async def _options(request: web.Request) -> web.Response:
+def _options() -> web.Response:
     return web.Response(status=204, headers={**CORS, "Allow": "GET, HEAD, OPTIONS", "Access-Control-Max-Age": "86400"})
 
 

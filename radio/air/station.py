@@ -177,5 +177,3 @@ class Station:
             transmission.feed.close()
             for mount in transmission.mounts.values():
                 mount.close()
-
-

@@ -29,7 +29,6 @@ Mask = npt.NDArray[np.bool_]
 """(ids of a slot,)"""
 
 
-
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """What no human piece of a style goes beyond, but for one bar in a thousand."""
