@@ -24,6 +24,8 @@ from radio.music import grammar, tokens
 
 Position = tuple[int, ...]
 """SLOTS ids."""
+Window = tuple[int, int]
+"""What of a piece the cache holds: the index of a bar line, and the index from which all positions follow it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Row:
     state: grammar.State
     rng: np.random.Generator
     written: list[Position] = field(default_factory=list)
+    window: Window = (0, 1)
     tick: int = 0
     """Time of the position written last, in ticks since the window's first bar line."""
     bar_tick: int = 0
@@ -71,11 +74,12 @@ class Engine:
     def open(self, number: int, row: Row) -> None:
         """Puts a row in place; what it has written already is prefilled."""
         self.rows[number] = row
+        row.window = window_of(row.written, self.model.config.context)
         self._prefill(number, row)
 
     @torch.inference_mode()
     def _prefill(self, number: int, row: Row) -> None:
-        body = window(row.written, self.model.config.context)
+        body = in_window(row.written, row.window)
         prefixes = [row.prefix] if row.sampling.guidance == 1.0 else [row.prefix, tokens.any_prefix()]
         outs = []
         for voice, prefix in enumerate(prefixes):
@@ -154,7 +158,10 @@ class Engine:
         for number, row, position in zip(numbers, rows, positions, strict=True):
             row.written.append(position)
             move(row, position)
-            if int(self.cache.lengths[2 * number]) >= self.model.config.context:
+            room = self.model.config.context - tokens.PREFIX_LENGTH
+            slid = slide(row.written, room, row.window, len(row.written))
+            if slid != row.window:
+                row.window = slid
                 full.append((number, row))
                 continue
             for voice in range(1 + (row.sampling.guidance != 1.0)):
@@ -195,17 +202,31 @@ def move(row: Row, position: Position) -> None:
         row.tick, row.bar_ticks = row.bar_tick, tokens.meter_of(position).ticks
 
 
-def window(written: Sequence[Position], context: int) -> Sequence[Position]:
-    """What of a piece is prefilled: all of it if it leaves half the room free, else the last half, from a bar line."""
-    room = (context - tokens.PREFIX_LENGTH) // 2
-    if len(written) <= room:
-        return written
-    start = len(written) - room
-    for index in range(start, len(written)):
+def slide(written: Sequence[Position], room: int, window: Window, count: int) -> Window:
+    """The window after the position number `count` was written: the same while there is room, else the last half.
+
+    It begins at a bar line; where one bar alone is longer, its own bar line and what fits of it stay.
+    """
+    if count - window[1] < room:
+        return window
+    half = count - room // 2
+    for index in range(half, count):
         if tokens.BAR <= written[index][0] < tokens.END:
-            return written[index:]
-    # One bar longer than half the window: its own bar line, then what fits.
-    for index in range(start, -1, -1):
-        if tokens.BAR <= written[index][0] < tokens.END:
-            return [written[index], *written[start + 1 :]]
-    return written[start:]
+            return index, index + 1
+    while not tokens.BAR <= written[half - 1][0] < tokens.END:
+        half -= 1
+    return half - 1, count - room // 2
+
+
+def window_of(written: Sequence[Position], context: int) -> Window:
+    """The window that a piece has come to after all that was written, however it was written."""
+    window = (0, 1)
+    for count in range(1, len(written) + 1):
+        window = slide(written, context - tokens.PREFIX_LENGTH, window, count)
+    return window
+
+
+def in_window(written: Sequence[Position], window: Window) -> list[Position]:
+    """The positions of a window."""
+    head, start = window
+    return [written[head], *written[start:]]

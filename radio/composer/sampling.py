@@ -19,8 +19,9 @@ def draw(logits: Tensor, mask: Tensor, temperature: Tensor, nucleus: Tensor, uni
     scores = (logits / temperature[:, None]).masked_fill(~mask, float("-inf"))
     shares, order = torch.softmax(scores, dim=-1).sort(dim=-1, descending=True)
     below = shares.cumsum(dim=-1) - shares
-    kept = shares * (below < nucleus[:, None])
+    kept = torch.zeros_like(shares).scatter_(1, order, shares * (below < nucleus[:, None]))
+    # The draw falls in the order of the ids: in that of the shares, rounding could exchange two that are alike.
     edges = kept.cumsum(dim=-1)
-    place = (edges <= (uniform * edges[:, -1])[:, None]).sum(dim=-1, keepdim=True)
-    last = (kept > 0).sum(dim=-1, keepdim=True) - 1
-    return order.gather(1, torch.minimum(place, last))[:, 0]
+    place = (edges <= (uniform * edges[:, -1])[:, None]).sum(dim=-1)
+    last = kept.shape[1] - 1 - (kept > 0).flip(1).int().argmax(dim=-1)
+    return torch.minimum(place, last)

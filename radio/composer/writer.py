@@ -67,6 +67,8 @@ class Draft:
     plan: Plan
     bar: Bar
     notes: list[Position] = field(default_factory=list)
+    given: int = 0
+    """Bars that were given out before the piece was taken up again."""
 
 
 class Writer:
@@ -103,11 +105,25 @@ class Writer:
             self._open(int(self.seeds.integers(2**31)))
 
     def resume(self, piece: Piece) -> None:
-        """Goes on with `piece` after its bars; one that has ended is not taken up."""
+        """Goes on with `piece` after its bars, as it would have; one that has ended is not taken up.
+
+        Its last bar is put back as if just written, so that the draw of the bar line after it, which holds the
+        next bar's tempo, comes out as it did.
+        """
         self.skip()
-        if piece.bars and piece.bars[-1].left != 1:
-            self.key = piece.prefix.key
-            self._place(piece, continued(self.planner.plan(piece.seed, piece.prefix.key), piece))
+        if not piece.bars or piece.bars[-1].left == 1:
+            return
+        self.key = piece.prefix.key
+        plan = continued(self.planner.plan(piece.seed, piece.prefix.key), piece)
+        last = piece.bars[-1]
+        draft = self._place(piece.with_bars(piece.bars[:-1]), plan, replace(last, notes=()))
+        row = self.engine.rows[self.number]
+        assert row is not None
+        draft.given = len(piece.bars)
+        draft.notes = [tuple(tokens.note_position(note)) for note in last.notes]
+        row.rng.random((len(draft.notes), tokens.SLOTS))
+        for position in draft.notes:
+            self.engine.write([self.number], [position])
 
     def skip(self) -> None:
         """Drops the piece and the queue."""
@@ -122,15 +138,16 @@ class Writer:
         self.numbers.add(base(title))
         piece = Piece(plan.prefix, title, number=self.numbers.total, seed=seed)
         self.queue.append(piece)
-        self._place(piece, plan)
+        self._place(piece, plan, plan.bar(0))
 
-    def _place(self, piece: Piece, plan: Plan) -> None:
-        """Puts the piece into the engine's row, its bars so far and the bar line that comes next."""
-        draft = self.draft = Draft(piece, plan, plan.bar(len(piece.bars)))
+    def _place(self, piece: Piece, plan: Plan, bar: Bar) -> Draft:
+        """Puts the piece into the engine's row: its bars so far, and the line of the bar that comes next."""
+        draft = self.draft = Draft(piece, plan, bar)
         written = [tuple(p) for p in tokens.encode(piece.bars, piece.prefix.tempo, ended=False).tolist()]
         written.append(tokens.bar_line(draft.bar, piece.prefix.tempo))
         prefix = tokens.encode_prefix(piece.prefix)
         self.engine.open(self.number, Row(prefix, self.sampling, self._state(draft), bar_rng(piece), written))
+        return draft
 
     def _state(self, draft: Draft) -> grammar.State:
         """Where the row stands at the start of the draft's bar."""
@@ -154,7 +171,8 @@ class Writer:
         whole = replace(draft.bar, notes=tuple(tokens.decode_note(p) for p in draft.notes))
         draft.piece = draft.piece.with_bars((*draft.piece.bars, whole))
         draft.notes.clear()
-        self.queue.append(whole)
+        if len(draft.piece.bars) > draft.given:
+            self.queue.append(whole)
         if position[0] >= tokens.END:
             self.draft = None
             return None

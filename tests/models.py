@@ -1,0 +1,42 @@
+"""A small model folder and its training data, made from a corpus of tunes. Untrained, it still writes valid bars."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+import music
+import torch
+
+from radio.composer import corpus, planner, weights
+from radio.composer.model import ModelConfig, Transformer
+from radio.config import ChannelConfig, PrefixConfig
+
+TINY = ModelConfig(width=32, layers=2, heads=2, head_width=32, context=160)
+
+
+@lru_cache
+def data() -> Path:
+    """The training data of the small corpus; made once in each process."""
+    folder = Path(mkdtemp(prefix="radio-tests-"))
+    corpus.build(music.corpus(folder / "corpus"), folder / "data", workers=1)
+    return folder / "data"
+
+
+@lru_cache
+def model() -> Path:
+    """A model folder with random weights."""
+    torch.manual_seed(0)
+    folder = data().parent / "model"
+    made = Transformer(TINY)
+    for parameter in made.parameters():
+        torch.nn.init.normal_(parameter, std=0.05)
+    weights.save(folder, made, {})
+    planner.save(folder, corpus.Corpus.load(data()))
+    return folder
+
+
+def channel(name: str = "bach", **prefix: object) -> ChannelConfig:
+    """A channel of the small model."""
+    return ChannelConfig(name, name.title(), prefix=PrefixConfig(style=name, **prefix))  # type: ignore[arg-type]

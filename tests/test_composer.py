@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from music import tune
+
+from models import channel, model
+from radio.composer import planner, weights
+from radio.composer.compose import compose, of_length
+from radio.composer.composer import Composer
+from radio.composer.engine import Engine, Row, Sampling, in_window, window_of
+from radio.composer.writer import Numbers, Writer, advance, continued
+from radio.config import ChannelConfig, SamplingConfig
+from radio.errors import MissingError, ModelError
+from radio.music import grammar, keys, tokens
+from radio.music.score import Bar, Meter, Note, Piece, Prefix
+
+
+def pieces(own: ChannelConfig, count: int, seed: int = 1) -> list[Piece]:
+    return [item for item in compose(model(), own, count, seed) if isinstance(item, Piece)]
+
+
+def test_an_untrained_model_writes_whole_valid_pieces_that_end() -> None:
+    made = pieces(channel(), 3)
+    assert len(made) == 3
+    for piece in made:
+        assert len(piece.bars) == piece.prefix.bars
+        assert [bar.left for bar in piece.bars] == list(range(len(piece.bars), 0, -1))
+        assert piece.bars[0].notes
+        for bar in piece.bars:
+            assert list(bar.notes) == sorted(bar.notes)
+            assert all(note.onset < bar.meter.ticks and note.program == 6 for note in bar.notes)
+        pairs = zip(piece.bars, piece.bars[1:], strict=False)
+        assert all(a.notes or b.notes for a, b in pairs)
+
+
+def test_the_same_seed_gives_the_same_music_and_another_seed_other_music() -> None:
+    first, again, other = pieces(channel(), 2), pieces(channel(), 2), pieces(channel(), 2, seed=2)
+    assert first == again
+    assert first != other
+
+
+def test_titles_are_unique_and_numbered() -> None:
+    made = pieces(channel("ragtime"), 6)
+    assert len({piece.title for piece in made}) == 6
+    assert sorted(piece.number for piece in made) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_length_that_is_asked_for_is_kept() -> None:
+    assert [len(piece.bars) for piece in pieces(of_length(channel(), 8), 2)] == [8, 8]
+
+
+def test_guidance_changes_what_is_written() -> None:
+    guided = replace(channel(), sampling=SamplingConfig(guidance=3.0))
+    assert pieces(guided, 1)[0].bars != pieces(channel(), 1)[0].bars
+
+
+def written(writer: Writer, engine: Engine, bars: int) -> list[Piece | Bar]:
+    while len(writer.queue) < bars + 1:
+        advance(engine, [writer])
+    return list(writer.queue)
+
+
+def test_a_piece_that_is_taken_up_again_goes_on_as_it_would_have() -> None:
+    styles = planner.load(model())
+    engine = Engine(weights.load(model()), 1)
+    own = of_length(channel(), 8)
+    whole = written(Writer(own, styles, engine, 0, seed=(5, 0), numbers=Numbers(None, "bach")), engine, 8)
+    piece = whole[0]
+    assert isinstance(piece, Piece)
+    begun = piece.with_bars(tuple(item for item in whole[1:4] if isinstance(item, Bar)))
+    other = Writer(own, styles, engine, 0, seed=(99, 0), numbers=Numbers(None, "bach"))
+    other.resume(begun)
+    while len(other.queue) < 2:
+        advance(engine, [other])
+    assert list(other.queue)[:2] == whole[4:6]
+
+
+def test_a_finished_piece_is_not_taken_up_again() -> None:
+    engine = Engine(weights.load(model()), 1)
+    writer = Writer(channel(), planner.load(model()), engine, 0, seed=(5, 0), numbers=Numbers(None, "bach"))
+    piece = Piece(Prefix("bach", meter=Meter(4, 4), tempo=100.0), "Over", (replace(tune(1)[0], left=1),))
+    writer.resume(piece)
+    advance(engine, [writer])
+    assert isinstance(writer.queue[0], Piece)
+
+
+def test_a_changed_plan_keeps_the_length_and_goes_plainly_on() -> None:
+    prefix = Prefix("bach", meter=Meter(4, 4), tempo=100.0, key="C major")
+    bars = tuple(replace(bar, left=8 - n, section="B") for n, bar in enumerate(tune(1)[:3]))
+    plan = planner.Plan(prefix, "A" * 20, (0,) * 20, (6,))
+    plain = continued(plan, Piece(prefix, "Title", bars))
+    assert plain.sections == "B" * 8
+    assert plain.bars == 8
+
+
+def test_a_full_window_keeps_the_prefix_and_begins_at_a_bar_line() -> None:
+    positions = [tuple(p) for p in tokens.encode(tune(1, 32), 100.0, ended=False).tolist()]
+    for count in range(1, len(positions) + 1):
+        kept = in_window(positions[:count], window_of(positions[:count], 100))
+        assert len(kept) <= 100 - tokens.PREFIX_LENGTH
+        assert tokens.BAR <= kept[0][0] < tokens.END
+        assert kept == positions[count - len(kept) : count]
+        assert count <= 91 or len(kept) >= 30
+
+
+def test_one_bar_longer_than_the_window_keeps_its_bar_line() -> None:
+    bar = Bar(Meter(4, 4), 100.0, tuple(Note(n, 0, 60, 6, 64) for n in range(90)))
+    positions = [tuple(p) for p in tokens.encode([bar], 100.0, ended=False).tolist()]
+    kept = in_window(positions, window_of(positions, 60))
+    assert kept[0] == positions[0]
+    assert kept[1:] == positions[1 - len(kept) :]
+    assert 25 <= len(kept) <= 60 - tokens.PREFIX_LENGTH
+
+
+def test_the_engine_runs_past_its_window_without_losing_its_place() -> None:
+    engine = Engine(weights.load(model()), 1)
+    piece = [tuple(p) for p in tokens.encode(tune(3, 16), 100.0, ended=False).tolist()]
+    state = grammar.State(Meter(4, 4), Meter(4, 4), grammar.allowed_programs(()))
+    row = Row(tokens.any_prefix(), Sampling(), state, np.random.default_rng(1), piece[:1])
+    engine.open(0, row)
+    for position in piece[1:]:
+        if position[0] >= tokens.BAR:
+            engine.begin_bar(0, grammar.State(Meter(4, 4), Meter(4, 4), state.programs), row.rng)
+        engine.write([0], [position])
+        assert int(engine.cache.lengths[0]) <= engine.model.config.context
+    assert row.written == piece
+    assert row.state.onset == piece[-1][0] - tokens.RANGES["onset"].start
+
+
+def test_a_row_that_is_not_open_is_refused() -> None:
+    with pytest.raises(ValueError, match="row 0 is not open"):
+        Engine(weights.load(model()), 1).draw([0])
+
+
+# --- the planner ---
+
+
+def test_neighbouring_pieces_are_in_related_keys() -> None:
+    own = planner.Planner(channel(), planner.load(model()))
+    for seed in range(20):
+        key = own.key(seed, "G major")
+        assert key in (own.plan(seed, "").prefix.key, *keys.related("G major"))
+
+
+def test_a_plan_keeps_to_what_the_channel_wants() -> None:
+    own = planner.Planner(channel(tempo=(60.0, 70.0), bars=(8, 12), keys=("A minor",)), planner.load(model()))
+    for seed in range(10):
+        plan = own.plan(seed, own.key(seed, ""))
+        assert 60 <= plan.prefix.tempo <= 70
+        assert plan.bars == plan.prefix.bars <= 12
+        assert plan.prefix.key == "A minor"
+        assert len(plan.repeats) == plan.bars
+
+
+def test_a_style_the_model_does_not_know_is_refused() -> None:
+    with pytest.raises(ModelError, match=r"channel polka: prefix.style: .*it has bach, ragtime"):
+        planner.Planner(channel("polka"), planner.load(model()))
+
+
+def test_missing_or_broken_plans_are_named(tmp_path: Path) -> None:
+    with pytest.raises(MissingError, match=r"plans\.json"):
+        planner.load(tmp_path)
+    (tmp_path / planner.PLANS).write_text('{"bach": 3}')
+    with pytest.raises(ModelError, match="not a list of plans"):
+        planner.load(tmp_path)
+
+
+# --- the thread ---
+
+
+def test_all_channels_are_written_for_and_numbers_outlive_the_composer(tmp_path: Path) -> None:
+    for total in (1, 2):
+        composer = Composer(model(), [channel("bach"), channel("ragtime")], seed=1, state=tmp_path)
+        composer.start()
+        try:
+            for name in ("bach", "ragtime"):
+                opening = composer.take(name, 30.0)
+                assert isinstance(opening, Piece)
+                assert opening.number == total
+                assert isinstance(composer.take(name, 30.0), Bar)
+            assert composer.state()["positions"] > 0
+        finally:
+            composer.stop()
+    counts = json.loads((tmp_path / "bach.numbers.json").read_text())
+    assert counts[""] == 2
+
+
+def test_a_skip_begins_another_piece() -> None:
+    composer = Composer(model(), [channel()], seed=1)
+    composer.start()
+    try:
+        first = composer.take("bach", 30.0)
+        composer.take("bach", 30.0)
+        composer.skip("bach")
+        second = composer.take("bach", 30.0)
+        assert isinstance(first, Piece)
+        assert isinstance(second, Piece)
+        assert second.number == first.number + 1
+    finally:
+        composer.stop()
+
+
+def test_nothing_in_time_is_none_and_a_dead_composer_says_why() -> None:
+    composer = Composer(model(), [channel()], seed=1)
+    assert composer.take("bach", 0.01) is None
+    composer.engine.rows.clear()
+    composer.start()
+    assert isinstance(composer.take("bach", 30.0), Piece)
+    with pytest.raises(RuntimeError, match="died"):
+        composer.take("bach", 30.0)
+    composer.stop()
+
+
+def test_unusable_numbers_are_begun_anew(tmp_path: Path) -> None:
+    (tmp_path / "bach.numbers.json").write_text("[1]")
+    assert Numbers(tmp_path, "bach").total == 0

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models import TINY, data
+from radio.composer import corpus
+from radio.composer.corpus import Corpus, composer_of, style_of, trimmed, validation_works, work_of
+from radio.composer.dataset import Windows, shift_range, thinned, transposed
+from radio.composer.evaluate import KINDS, bits_per_note, windows
+from radio.composer.train import TrainConfig, Trainer
+from radio.errors import MissingError
+from radio.music import tokens
+from radio.music.meters import METERS
+from radio.music.score import Bar, Note
+
+
+def test_the_corpus_becomes_training_data_and_broken_files_are_named() -> None:
+    found = Corpus.load(data())
+    assert len(found.entries) == 20
+    assert {entry.style for entry in found.entries} == {"bach", "ragtime"}
+    assert list(json.loads((data() / "skipped.json").read_text())) == ["midi/bach/all/broken.mid"]
+    entry = found.entries[0]
+    assert (entry.composer, entry.form, entry.bars, entry.sections) == ("bach", "prelude", 16, "AAAABBBB" * 2)
+    positions = found.of(entry)
+    assert positions[-1, 0] == tokens.END
+    assert len(tokens.decode(positions, entry.tempo)) == 16
+
+
+def test_no_work_is_on_both_sides_of_the_split() -> None:
+    found = Corpus.load(data())
+    sides = [{(e.style, e.work) for e in found.split(validation=side)} for side in (False, True)]
+    assert sides[0].isdisjoint(sides[1])
+    assert all(sides)
+
+
+def test_a_work_that_is_a_tenth_of_its_style_stays_in_training() -> None:
+    sizes = {"large": 500, **{f"small {n}": 5 for n in range(100)}}
+    kept = validation_works(sizes)
+    assert "large" not in kept
+    assert len(kept) >= 3
+    assert 40 <= sum(sizes[work] for work in kept) <= 120
+
+
+@pytest.mark.parametrize(
+    ("title", "work"),
+    [
+        ("Prelude op. 28 no. 4", "chopin_op_28"),
+        ("Prelude Opus 28 No. 7", "chopin_opus_28"),
+        ("Sonata No. 17 (2nd Movement: Adagio)", "chopin_sonata"),
+        ("Nocturne in C - Lento", "chopin_nocturne_in_c"),
+    ],
+)
+def test_movements_share_a_work(title: str, work: str) -> None:
+    assert work_of("Chopin", title) == work
+
+
+def test_tunes_without_a_composer_are_works_of_their_own() -> None:
+    assert work_of("Traditional", "Nottingham jigs110") != work_of("Traditional", "Nottingham jigs111")
+
+
+@pytest.mark.parametrize(
+    ("name", "collection", "known"),
+    [
+        ("Johann Sebastian Bach", "BachJS", "bach"),
+        ('"Żeleński, Władysław"', "Zelenski", "zelenski"),
+        ("Wolfgang Amadeus Mozart", "string_quartets_Mozart", "mozart"),
+        ("Nobody Known", "freedoom", "freedoom"),
+        ("Franz Schubert", "SchubertF", "schubert"),
+        ("A Stranger", "StrangerA", ""),
+    ],
+)
+def test_composers_are_known_by_their_many_spellings(name: str, collection: str, known: str) -> None:
+    assert composer_of(name, collection) == known
+
+
+def test_synthetic_music_is_split_by_collection() -> None:
+    assert style_of("midi/electronic_synthetic/lofi/1.mid", "electronic_synthetic") == "lofi"
+    assert style_of("midi/bach/BachJS/1.mid", "bach") == "bach"
+
+
+def test_empty_bars_are_trimmed_at_the_ends_and_long_rests_shortened() -> None:
+    empty = Bar(METERS[0], 100.0, ())
+    full = Bar(METERS[0], 100.0, (Note(0, 0, 60, 24, 64),))
+    assert trimmed([empty, full, *[empty] * 9, full, empty]) == [full, empty, empty, full]
+
+
+def test_windows_begin_at_a_bar_line_and_fit_the_context() -> None:
+    found = Corpus.load(data())
+    drawn = Windows(found, found.split(validation=False), 100, seed=1)
+    for example in drawn.batch(40):
+        assert tokens.PREFIX_LENGTH < len(example.positions) <= 100
+        assert (example.positions[: tokens.PREFIX_LENGTH, 0] == tokens.PREFIX).all()
+        assert tokens.BAR <= example.positions[tokens.PREFIX_LENGTH, 0] < tokens.END
+        assert example.ticks[tokens.PREFIX_LENGTH] == 0
+    assert {example.style for example in drawn.batch(40)} == {"bach", "ragtime"}
+
+
+def test_transposition_moves_pitches_and_leaves_drums() -> None:
+    bar = Bar(METERS[0], 100.0, (Note(0, 0, 60, 24, 66), Note(0, 128, 36, 24, 66)))
+    moved = tokens.decode(transposed(tokens.encode([bar], 100.0), 5), 100.0)[0]
+    assert [note.pitch for note in moved.notes] == [65, 36]
+    low, high = shift_range(tokens.encode([bar], 100.0))
+    assert (low, high) == (-6, 6)
+
+
+def test_prefix_fields_are_dropped_at_random() -> None:
+    rng = np.random.default_rng(1)
+    entry = Corpus.load(data()).entries[0]
+    said = [thinned(entry.prefix(), rng) for _ in range(400)]
+    assert 0.15 < sum(not prefix.style for prefix in said) / 400 < 0.35
+    assert any(prefix.style and not prefix.key for prefix in said)
+    assert any(not prefix.style and prefix.key for prefix in said)
+
+
+def test_training_learns_saves_and_goes_on_where_it_was(tmp_path: Path) -> None:
+    found = Corpus.load(data())
+    config = TrainConfig(minutes=0.08, batch=8, warmup=5, report=5)
+    trainer = Trainer(found, TINY, config, tmp_path)
+    seen: list[float] = []
+    trainer.run(lambda progress, _: seen.append(progress.bits))
+    assert seen[-1] < seen[0] - 2
+    with (tmp_path / "curve.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == len(seen)
+    again = Trainer(found, TINY, TrainConfig(minutes=0.1, batch=8, report=1), tmp_path)
+    assert again.resume()
+    assert again.progress.step == trainer.progress.step
+    steps: list[int] = []
+    again.run(lambda progress, _: steps.append(progress.step))
+    assert steps[0] == trainer.progress.step + 1
+
+
+def test_training_without_a_checkpoint_begins_anew(tmp_path: Path) -> None:
+    assert not Trainer(Corpus.load(data()), TINY, TrainConfig(), tmp_path).resume()
+
+
+def test_bits_per_note_are_measured_for_every_style_and_prefix() -> None:
+    from models import model
+    from radio.composer import weights
+
+    figures = bits_per_note(weights.load(model()), Corpus.load(data()))
+    assert set(figures) == {"bach", "ragtime"}
+    for own in figures.values():
+        assert set(own.bits) == set(KINDS)
+        assert all(15 < bits < 60 for bits in own.bits.values())
+        assert own.notes > 0
+
+
+def test_evaluation_windows_cover_every_position_once() -> None:
+    positions = Corpus.load(data()).of(Corpus.load(data()).entries[0])
+    seen = [row for body, known in windows(positions, 70) for row in body[known:].tolist()]
+    assert seen == positions.tolist()
+
+
+def test_data_that_is_not_there_or_of_another_vocabulary_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MissingError, match="radio corpus build"):
+        Corpus.load(tmp_path)
+    (tmp_path / "pieces.json").write_text('{"vocabulary": {}, "pieces": []}')
+    with pytest.raises(MissingError, match="another vocabulary"):
+        Corpus.load(tmp_path)
+    with pytest.raises(MissingError, match=r"index\.csv"):
+        corpus.build(tmp_path, tmp_path / "out")
