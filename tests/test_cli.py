@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -153,3 +154,13 @@ def test_looking_at_the_station_loads_no_torch(station: Path, words: list[str]) 
     code = f"import sys; from radio.cli import main; main({arguments!r}); sys.exit('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_studio_without_an_air_ends_when_it_is_asked_to(station: Path, number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "radio", "studio", "--station", str(station)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stderr
+        assert "no air at" in process.stderr.readline()
+        process.send_signal(number)
+        assert process.wait(timeout=5) == 0
