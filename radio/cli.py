@@ -151,10 +151,11 @@ def _air(arguments: argparse.Namespace) -> None:
 
 
 def _studio(arguments: argparse.Namespace) -> None:
+    # First of all, since numpy's threads, too, must not take the signals.
+    stop = _stop_on_signals()
     from radio.studio.studio import run
 
     config = _config(arguments)
-    stop = _stop_on_signals()
     composer = _composer(config)
     composer.start()
     try:

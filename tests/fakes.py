@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import sound
-
 from radio.config import ChannelConfig, Config, StationConfig
 from radio.formats import BLOCK, RATE
 from radio.link import Packet, SignOn

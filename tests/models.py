@@ -6,9 +6,9 @@ from functools import lru_cache
 from pathlib import Path
 from tempfile import mkdtemp
 
-import music
 import torch
 
+import music
 from radio.composer import corpus, planner, weights
 from radio.composer.model import ModelConfig, Transformer
 from radio.config import ChannelConfig, PrefixConfig

@@ -62,7 +62,7 @@ def lag(late: Pcm, early: Pcm) -> int:
 def measure(pcm: Pcm) -> dict[str, float]:
     """Integrated loudness (LUFS), loudness range (LU) and true peak (dBTP), by ffmpeg's ebur128."""
     done: Any = _run(
-        f"ffmpeg -nostats -f f32le -ar {RATE} -ac 2 -i - -af ebur128=peak=true:framelog=quiet -f null -".split(),
+        f"ffmpeg -nostats -f f32le -ar {RATE} -ac 2 -i - -af ebur128=peak=true:framelog=verbose -f null -".split(),
         np.ascontiguousarray(pcm, dtype="<f4").tobytes(),
     )
     text = done.stderr.decode().partition("Summary:")[2]

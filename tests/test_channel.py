@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from fakes import Clock, Tones
 
+from fakes import Clock, Tones
 from radio.air.channel import ENCORE, Channel
 from radio.air.clock import LATE, Pace
 from radio.air.log import KEPT, PacketLog

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Write
 from safetensors.numpy import save_file
 
+from conftest import Write
 from radio.check import Finding, findings
 from radio.cli import main
 from radio.music.tokens import SIZES, vocabulary

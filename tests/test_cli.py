@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Write
 
+from conftest import Write
 from radio import cli
 from radio.cli import main, parser
 from radio.config import ROOT

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from music import tune
 
 from models import channel, model
+from music import tune
 from radio.composer import planner, weights
 from radio.composer.compose import compose, of_length
 from radio.composer.composer import Composer

@@ -8,10 +8,10 @@ import string
 from pathlib import Path
 
 import pytest
-from conftest import Write
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from conftest import Write
 from radio.cli import _overrides, parser
 from radio.config import ROOT, ChannelConfig, StationConfig, load
 from radio.errors import ConfigError

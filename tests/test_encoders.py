@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sound import Pcm, decode, decode_mpg123, lag, noise, tone
 
 from radio.config import StationConfig
 from radio.formats import BLOCK, FORMATS
 from radio.ogg import pages
 from radio.studio.encoders import ENCODERS
+from sound import Pcm, decode, decode_mpg123, lag, noise, tone
 
 BLOCKS = 12
 SETTLING = 4608

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from sound import noise
-
 from radio.config import StationConfig
 from radio.formats import BLOCK, FORMATS, RATE
 from radio.ogg import pages
 from radio.studio.encoders import ENCODERS
+from sound import noise
 
 
 def test_every_format_has_an_encoder_and_every_encoder_a_format() -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from music import tune
 
 from models import TINY, model
+from music import tune
 from radio.composer import weights
 from radio.composer.dataset import example, padded
 from radio.composer.model import Transformer, norm

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 
 import pytest
 from aiohttp import ClientSession, WSMsgType, web
-from fakes import Clock, Tones, config
-from sound import decode
 
+from fakes import Clock, Tones, config
 from radio.air import listener as listeners
 from radio.air.server import application
 from radio.air.station import Station
 from radio.formats import BLOCK, FORMATS, RATE
+from sound import decode
 
 
 @dataclass

@@ -22,6 +22,7 @@ def save(folder: Path, model: Transformer, facts: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     halves = {name: tensor.detach().to(torch.float16).contiguous().cpu() for name, tensor in model.state_dict().items()}
     save_file(halves, folder / WEIGHTS)
+    (folder / WEIGHTS).chmod(0o644)
     fields = {"model": model.config.to_json(), "vocabulary": tokens.vocabulary(), "training": facts}
     (folder / CONFIG).write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
 

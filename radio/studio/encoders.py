@@ -23,6 +23,8 @@ LAME_QUALITY = 5
 """Of 2 (best) to 7: 5 costs 1.0 % of a core a channel, 2 costs 1.65 % and 7, without noise shaping, 0.6 %."""
 LAME_DELAY = 1105
 """Frames by which LAME (576) and a decoder (529) delay sound."""
+LAME_SCALE = 0.95
+"""LAME makes sound this much softer, against overshoots; undone, since the limiter has left room for them."""
 OPUS_EFFORT = "5"
 """Of 0 to 10: 5 costs 0.6 % of a core a channel, 10 costs 0.9 %."""
 SERIAL = 0x52414449
@@ -66,10 +68,10 @@ class Mp3:
         self._lame.set_bit_rate(station.bitrate)
         self._lame.set_quality(LAME_QUALITY)
         self._size = station.bitrate * 125 * BLOCK // RATE
-        self._held = bytearray(self._lame.encode(_int16(_last(before, self.PRIMING))))
+        self._held = bytearray(self._lame.encode(_int16(_last(before, self.PRIMING) / LAME_SCALE)))
 
     def encode(self, pcm: Pcm, number: int, start: int) -> bytes:
-        self._held += self._lame.encode(_int16(pcm))
+        self._held += self._lame.encode(_int16(pcm / LAME_SCALE))
         assert len(self._held) >= self._size, f"LAME held back {self._size - len(self._held)} bytes of a packet"
         packet = bytes(self._held[: self._size])
         del self._held[: self._size]

@@ -119,6 +119,10 @@ class Synth:
         self._commands.clear()
         self._programs.clear()
         self._sounding.clear()
+        for lane in range(LANES):
+            self._fluid.all_sounds_off(lane)
+        # Voices end as the next frames are rendered; only then does a reset find the reverberation without input.
+        self._render(np.empty((GRID, 2), dtype=np.float32))
         self._fluid.system_reset()
 
     def _render(self, pcm: Pcm) -> None:

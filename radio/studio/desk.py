@@ -1,0 +1,135 @@
+"""The desk: the thread of one channel. It makes packets as far as there is credit, and begins again if it fails."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from radio.config import ChannelConfig, StationConfig
+from radio.link import Message, Packet, Position, SignOn, Trouble
+from radio.studio.programme import Bars, Programme
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 0.25
+"""Seconds to wait for the composer before looking whether to stop."""
+FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
+"""Seconds before a channel that failed is begun again; doubled each time."""
+HEALTHY = 60.0
+"""Seconds after which a failure counts as the first again."""
+
+
+class Desk:
+    """One channel's thread. `send` raises ConnectionError when the air is gone, which ends the thread."""
+
+    def __init__(
+        self,
+        station: StationConfig,
+        channel: ChannelConfig,
+        bars: Bars,
+        position: Position,
+        soundfont: Path,
+        send: Callable[[Message], None],
+    ) -> None:
+        self.station, self.channel = station, channel
+        self.figures: dict[str, Any] = {}
+        """For the report; replaced, never changed."""
+        self.failures = 0
+        self._bars, self._soundfont, self._send = bars, soundfont, send
+        self._position = position
+        self._credit = 0
+        self._changed = threading.Condition()
+        self._stop = threading.Event()
+        self._programme: Programme | None = None
+        self._thread = threading.Thread(target=self._run, name=f"channel {channel.name}")
+
+    def start(self) -> None:
+        """Begins."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Asks the thread to end."""
+        self._stop.set()
+        with self._changed:
+            if self._programme is not None:
+                self._programme.stop()
+            self._changed.notify_all()
+
+    def join(self, timeout: float) -> bool:
+        """Waits for the thread to end; whether it has."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def allow(self, until: int) -> None:
+        """Packets with numbers below this may be sent."""
+        with self._changed:
+            self._credit = until
+            self._changed.notify_all()
+
+    def skip(self) -> None:
+        """Ends the piece that is being made."""
+        with self._changed:
+            if self._programme is not None:
+                self._programme.skip()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            began = time.monotonic()
+            try:
+                self._work()
+            except ConnectionError as error:
+                log.info("%s: %s", self.channel.name, error)
+                return
+            except Exception as error:
+                if time.monotonic() - began > HEALTHY:
+                    self.failures = 0
+                self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        """Says what happened and waits. What fails twice in a row is a piece that cannot be gone on with."""
+        self.failures += 1
+        wait = min(FIRST_WAIT * 2 ** (self.failures - 1), LONGEST_WAIT)
+        log.exception("%s failed; it begins again in %.1f s", self.channel.name, wait)
+        if self.failures > 1:
+            self._position = Position(self._position.number, self._position.start, fresh=True)
+        try:
+            self._send(Trouble(self.channel.name, f"{type(error).__name__}: {error}"))
+        except ConnectionError:
+            self._stop.set()
+        self._stop.wait(wait)
+
+    def _work(self) -> None:
+        """Makes and sends packets until told to stop."""
+        programme = Programme(self.station, self.channel, self._bars, self._position, self._soundfont)
+        try:
+            with self._changed:
+                self._programme = programme
+            self._send(SignOn(self.channel.name, programme.headers))
+            while not self._stop.is_set():
+                packet = programme.next_packet(PATIENCE)
+                if packet is not None and self._may_send(packet):
+                    self._send(packet)
+                    self._sent(packet, programme)
+        finally:
+            with self._changed:
+                self._programme = None
+            programme.close()
+
+    def _may_send(self, packet: Packet) -> bool:
+        """Waits for credit; False when told to stop instead."""
+        with self._changed:
+            self._changed.wait_for(lambda: packet.number < self._credit or self._stop.is_set())
+        return not self._stop.is_set()
+
+    def _sent(self, packet: Packet, programme: Programme) -> None:
+        self._position = Position(packet.number + 1, packet.start + packet.frames, fresh=False)
+        self.figures = {
+            "voices": programme.voices,
+            "gain": programme.gain,
+            "loudness": packet.loudness,
+            "failures": self.failures,
+        }

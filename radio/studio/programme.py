@@ -1,0 +1,296 @@
+"""A channel's endless programme: pieces, one after the other, as packets. One thread runs it.
+
+    bars → Playing (performer, synth) → blocks → loudness, AHEAD blocks later → encoders → packets
+
+It may be left at any packet and taken up again by another process, from the channel's journal.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from radio.config import ChannelConfig, StationConfig
+from radio.formats import BLOCK
+from radio.link import Packet, Position
+from radio.music.score import Bar, Piece
+from radio.studio.encoders import ENCODERS, Encoder
+from radio.studio.journal import Journal, Level, Saved
+from radio.studio.limiter import Limiter
+from radio.studio.loudness import Leveller, Weighting
+from radio.studio.playing import Block, Playing
+from radio.studio.synth import Synth
+
+log = logging.getLogger(__name__)
+
+Pcm = npt.NDArray[np.float32]
+"""(frames, 2)"""
+
+AHEAD = 25
+"""Blocks in view when a gain is decided: 6 s."""
+LEVEL_EVERY = 8
+"""Blocks from one level in the journal to the next."""
+PREROLL = 32
+"""Blocks played unheard before a piece is taken up again: 7.7 s."""
+PAUSE = 2
+"""Silent blocks after a piece that was skipped."""
+
+
+class Bars(Protocol):
+    """Who writes a channel's music. Safe for threads; one caller a channel."""
+
+    def take(self, channel: str, timeout: float) -> Piece | Bar | None:
+        """A Piece opens a piece, its bars follow, the last has left == 1; None if nothing came within the seconds."""
+
+    def resume(self, channel: str, piece: Piece) -> None:
+        """Goes on with a piece after its bars: the next `take` gives the bar after them."""
+
+    def skip(self, channel: str) -> None:
+        """Leaves the piece being written: the next `take` gives a new one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Levelled:
+    """A block on its way through the limiter, and what was known when its gain was decided."""
+
+    block: Block
+    level: Level | None
+    loudness: float | None
+
+
+class Programme:
+    """One channel's packets from `position` on.
+
+    Raises:
+        MissingError: FluidSynth or the soundfont is not there.
+    """
+
+    def __init__(
+        self, station: StationConfig, channel: ChannelConfig, bars: Bars, position: Position, soundfont: Path
+    ) -> None:
+        self.station, self.channel = station, channel
+        self._bars = bars
+        self._number, self._asked = position.number, position.start
+        self._rendered = position.start
+        """Where the next block to be rendered starts, between pieces."""
+        self._synth = Synth(soundfont, reverb=channel.reverb)
+        self._journal = Journal(station.state / f"{channel.name}.jsonl")
+        self._playing: Playing | None = None
+        self._opening: Piece | None = None
+        """A piece that was taken while the one before had not been played to its end."""
+        self._journalled: Playing | None = None
+        self._waiting: deque[Block] = deque()
+        self._levelled: Levelled | None = None
+        self._limited: Pcm | None = None
+        """The sound sent last."""
+        self._known = 0
+        """Frame up to which the piece was measured before a restart."""
+        self._joining = False
+        """Whether the next packet goes on with a piece whose packets were made by other encoders."""
+        self._weighting, self._limiter = Weighting(), Limiter()
+        self._skip, self._stop = threading.Event(), threading.Event()
+        self._encoders = self._new_encoders()
+        self._leveller = Leveller(self._target)
+        self._take_up(self._journal.load(), position.fresh)
+
+    @property
+    def _target(self) -> float:
+        return self.station.loudness + self.channel.gain_db
+
+    @property
+    def headers(self) -> Mapping[str, bytes]:
+        """What a listener gets first, by format."""
+        return {name: encoder.header for name, encoder in self._encoders.items()}
+
+    @property
+    def voices(self) -> int:
+        """Voices that sound."""
+        return self._synth.voices
+
+    @property
+    def gain(self) -> float:
+        """Gain in dB."""
+        return round(self._leveller.gain, 2)
+
+    def skip(self) -> None:
+        """Ends the piece and begins another. Any thread may ask."""
+        self._skip.set()
+
+    def stop(self) -> None:
+        """Lets `next_packet` return at once from now on. Any thread may ask."""
+        self._stop.set()
+
+    def close(self) -> None:
+        """Frees the synth and closes the journal."""
+        self._synth.close()
+        self._journal.close()
+
+    def next_packet(self, timeout: float) -> Packet | None:
+        """The next packet; None if the composer gave too little within so many seconds, or after `stop`."""
+        while True:
+            if self._skip.is_set():
+                self._leave()
+            while len(self._waiting) <= AHEAD and not self._stop.is_set() and self._advance(timeout):
+                pass
+            if not self._waiting or self._stop.is_set():
+                return None
+            packet = self._send(self._waiting.popleft())
+            if packet is not None:
+                return packet
+
+    def _advance(self, timeout: float) -> bool:
+        """One step towards another block; False if the composer had nothing in time."""
+        playing = self._playing
+        if playing is not None and playing.ready:
+            self._measure(playing.render())
+            return True
+        if playing is not None and playing.done:
+            assert playing.end is not None
+            self._rendered, self._playing = playing.end, None
+            return True
+        item = self._opening or self._bars.take(self.channel.name, timeout)
+        self._opening = None
+        if item is None:
+            return False
+        if isinstance(item, Piece) and playing is None:
+            self._playing = Playing(self.channel, item, self._rendered, self._synth)
+        elif isinstance(item, Piece):
+            self._opening = item
+            assert playing is not None
+            playing.finish()
+        elif playing is None:
+            self._bars.skip(self.channel.name)  # in the middle of a piece that nobody here began
+        else:
+            if playing is self._journalled:
+                self._journal.bar(item)
+            playing.add(item)
+        return True
+
+    def _take_up(self, saved: Saved | None, fresh: bool) -> None:
+        """Goes on with what was saved, if that is wanted and possible; at least it tells how loud the channel is."""
+        if saved is None:
+            return
+        try:
+            if fresh or not self._resume(saved):
+                self._remember(saved)
+        except Exception:  # whatever a file holds, it must not keep a channel off the air
+            log.exception("%s: what was saved is of no use, a new piece begins", self.channel.name)
+            self._synth.reset()
+            self._playing = self._journalled = None
+            self._leveller, self._joining, self._known = Leveller(self._target), False, 0
+
+    def _resume(self, saved: Saved) -> bool:
+        """Takes up a saved piece at the frame asked for; False if that is not possible."""
+        asked, start = self._asked, saved.start
+        levels = [level for level in saved.levels if level.at < asked or level.at == asked == start]
+        playing = Playing(self.channel, saved.piece, start, self._synth)
+        for bar in saved.piece.bars:
+            playing.add(bar)
+        if not levels or not playing.holds(asked):
+            return False
+        level = levels[-1]
+        log.info("%s: goes on with %s in bar %d", self.channel.name, saved.piece.title, len(playing.bars))
+        self._leveller = Leveller(self._target, level.state)
+        playing.seek(max(start, level.at - PREROLL * BLOCK))
+        while playing.next < level.at:
+            self._weighting.windows(playing.render().pcm)
+        self._playing = self._journalled = playing
+        self._known, self._joining = level.seen, True
+        self._journal.begin(saved.piece, start, playing.bars, [level])
+        self._bars.resume(self.channel.name, saved.piece)
+        return True
+
+    def _remember(self, saved: Saved) -> None:
+        """Takes from a saved piece how loud the channel is."""
+        if saved.levels:
+            state = {key: value for key, value in saved.levels[-1].state.items() if key != "piece"}
+            self._leveller = Leveller(self._target, state)
+
+    def _leave(self) -> None:
+        """Ends the piece within a block, and drops what was ahead."""
+        self._skip.clear()
+        self._bars.skip(self.channel.name)
+        waiting = list(self._waiting)
+        kept = [block for block in waiting[:1] if not block.opening]
+        self._leveller.cut(len(waiting) - len(kept))
+        self._waiting.clear()
+        for block in kept:
+            faded = block.pcm * np.linspace(1, 0, BLOCK, dtype=np.float32)[:, None]
+            self._waiting.append(replace(block, pcm=faded))
+        dropped = waiting[len(kept) :]
+        rendered = self._rendered if self._playing is None else self._playing.next
+        self._rendered = dropped[0].start if dropped else rendered
+        last = kept[0] if kept else self._levelled.block if self._levelled else None
+        self._playing = self._opening = self._journalled = None
+        self._synth.reset()
+        self._journal.forget()
+        if last is not None:
+            for _ in range(PAUSE):
+                silence = np.zeros((BLOCK, 2), dtype=np.float32)
+                self._measure(Block(self._rendered, silence, (), last.playing, opening=False))
+                self._rendered += BLOCK
+
+    def _measure(self, block: Block) -> None:
+        windows = self._weighting.windows(block.pcm)
+        if not np.isfinite(windows).all():
+            raise RuntimeError(f"the synth's sound at frame {block.start} is not finite")
+        known = block.start + BLOCK <= self._known and block.playing is self._journalled
+        self._leveller.push(windows, opening=block.opening, known=known)
+        self._waiting.append(block)
+
+    def _send(self, block: Block) -> Packet | None:
+        """Gives a block its gain; the packet of the block before it, unless that was already sent."""
+        if block.opening:
+            self._leveller.open()
+        level = self._level(block) if (block.start - block.playing.start) % (LEVEL_EVERY * BLOCK) == 0 else None
+        before, after = self._leveller.pop()
+        gain = np.power(np.float32(10), np.linspace(before / 20, after / 20, BLOCK, dtype=np.float32))[:, None]
+        done = self._limiter.push(block.pcm * gain)
+        ready, self._levelled = self._levelled, Levelled(block, level, self._leveller.loudness)
+        if done is None or ready is None:
+            return None
+        packet = self._packet(ready, done) if ready.block.start >= self._asked else None
+        self._limited = done
+        return packet
+
+    def _level(self, block: Block) -> Level:
+        """The loudness before the gain of `block` is decided."""
+        ends = [waiting.start + BLOCK for waiting in (block, *self._waiting) if waiting.playing is block.playing]
+        seen = block.start if block.opening else max(ends[-1], self._known)
+        return Level(block.start, seen, self._leveller.state())
+
+    def _packet(self, ready: Levelled, pcm: Pcm) -> Packet:
+        block, piece = ready.block, ready.block.playing.piece
+        if block.opening:
+            self._journal.begin(piece, block.start, block.playing.bars)
+            self._journalled, self._known = block.playing, 0
+            self._encoders = self._new_encoders()
+        elif self._joining:
+            self._encoders = self._new_encoders(self._limited)
+        self._joining = False
+        if ready.level is not None and block.playing is self._journalled:
+            self._journal.level(ready.level)
+        number, self._number = self._number, self._number + 1
+        return Packet(
+            self.channel.name,
+            number,
+            block.start,
+            BLOCK,
+            {name: encoder.encode(pcm, number, block.start) for name, encoder in self._encoders.items()},
+            block.events,
+            piece.title,
+            piece.number,
+            block.opening,
+            ready.loudness,
+        )
+
+    def _new_encoders(self, before: Pcm | None = None) -> dict[str, Encoder]:
+        return {name: ENCODERS[name](self.station, before) for name in self.station.formats}
