@@ -189,9 +189,9 @@ def _composer(config: Config) -> Any:
         from radio.studio.scale import ScaleComposer
 
         return ScaleComposer(station.seed or 0)
-    from radio.composer.composer import Composer
+    from radio.composer.process import ComposerProcess
 
-    return Composer(
+    return ComposerProcess(
         station.model,
         list(config.channels.values()),
         seed=station.seed,

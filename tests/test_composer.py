@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +15,9 @@ from models import channel, model
 from music import tune
 from radio.composer import planner, weights
 from radio.composer.compose import compose, of_length
-from radio.composer.composer import Composer
+from radio.composer.composer import FULL, LOW, Composer
 from radio.composer.engine import Engine, Row, Sampling, in_window, window_of
+from radio.composer.process import ComposerProcess
 from radio.composer.writer import Numbers, Writer, advance, continued
 from radio.config import ChannelConfig, SamplingConfig
 from radio.errors import MissingError, ModelError
@@ -170,49 +175,95 @@ def test_missing_or_broken_plans_are_named(tmp_path: Path) -> None:
         planner.load(tmp_path)
 
 
-# --- the thread ---
+# --- all channels together ---
 
 
-def test_all_channels_are_written_for_and_numbers_outlive_the_composer(tmp_path: Path) -> None:
-    for total in (1, 2):
-        composer = Composer(model(), [channel("bach"), channel("ragtime")], seed=1, state=tmp_path)
-        composer.start()
-        try:
-            for name in ("bach", "ragtime"):
-                opening = composer.take(name, 30.0)
-                assert isinstance(opening, Piece)
-                assert opening.number == total
-                assert isinstance(composer.take(name, 30.0), Bar)
-            assert composer.state()["positions"] > 0
-        finally:
-            composer.stop()
-    counts = json.loads((tmp_path / "bach.numbers.json").read_text())
-    assert counts[""] == 2
+def filled(composer: Composer) -> Composer:
+    while composer.hungry():
+        composer.advance()
+    return composer
 
 
-def test_a_skip_begins_another_piece() -> None:
-    composer = Composer(model(), [channel()], seed=1)
+def test_every_queue_is_filled_and_nothing_more_is_written_until_one_is_low() -> None:
+    composer = filled(Composer(model(), [channel("bach"), channel("ragtime")], seed=1))
+    writers = composer.writers
+    assert all(writer.seconds_ahead() >= FULL for writer in writers.values())
+    given = list(composer.news())
+    assert list(composer.news()) == []
+    assert isinstance(given[0][1], Piece)
+    drawn = composer.engine.drawn
+    while writers["bach"].seconds_ahead() >= LOW:
+        assert composer.hungry() == []
+        composer.taken("bach")
+    assert composer.hungry() == [writers["bach"]]
+    filled(composer)
+    assert writers["bach"].seconds_ahead() >= FULL
+    assert composer.engine.drawn > drawn
+
+
+# --- its process ---
+
+
+@contextmanager
+def running(*names: str, **settings: Any) -> Iterator[ComposerProcess]:
+    composer = ComposerProcess(model(), [channel(name) for name in names], seed=1, **settings)
     composer.start()
     try:
-        first = composer.take("bach", 30.0)
-        composer.take("bach", 30.0)
-        composer.skip("bach")
-        second = composer.take("bach", 30.0)
-        assert isinstance(first, Piece)
-        assert isinstance(second, Piece)
-        assert second.number == first.number + 1
+        yield composer
     finally:
         composer.stop()
 
 
-def test_nothing_in_time_is_none_and_a_dead_composer_says_why() -> None:
-    composer = Composer(model(), [channel()], seed=1)
-    assert composer.take("bach", 0.01) is None
-    composer.engine.rows.clear()
+def test_the_process_gives_what_the_composer_writes_and_numbers_outlive_it(tmp_path: Path) -> None:
+    own = Composer(model(), [channel("bach"), channel("ragtime")], seed=1)
+    wanted = [item for name, item in filled(own).news() if name == "ragtime"]
+    with running("bach", "ragtime", state=tmp_path) as composer:
+        assert [composer.take("ragtime", 60.0) for _ in wanted] == wanted
+        assert isinstance(composer.take("bach", 60.0), Piece)
+    with running("bach", "ragtime", state=tmp_path) as composer:
+        opening = composer.take("bach", 60.0)
+        assert isinstance(opening, Piece)
+        assert opening.number == json.loads((tmp_path / "bach.numbers.json").read_text())[""] > 1
+
+
+def test_a_skip_begins_another_piece_and_a_resume_goes_on_with_one() -> None:
+    with running("bach") as composer:
+        first = composer.take("bach", 60.0)
+        bars = [composer.take("bach", 60.0) for _ in range(3)]
+        assert isinstance(first, Piece)
+        composer.skip("bach")
+        second = composer.take("bach", 60.0)
+        assert isinstance(second, Piece)
+        assert second.number > first.number
+        composer.resume("bach", first.with_bars(tuple(bar for bar in bars[:2] if isinstance(bar, Bar))))
+        assert composer.take("bach", 60.0) == bars[2]
+        assert composer.trouble is None
+
+
+def test_nothing_in_time_is_none() -> None:
+    with running("bach") as composer:
+        assert composer.take("jazz", 0.01) is None
+
+
+def ended(composer: ComposerProcess) -> BaseException | None:
+    """What it died of, once its process has ended."""
+    composer._reader.join(60.0)
+    return composer.trouble
+
+
+def test_a_process_that_dies_is_the_trouble() -> None:
+    with running("bach") as composer:
+        assert isinstance(composer.take("bach", 60.0), Piece)
+        next(process for process in multiprocessing.active_children() if process.name == "composer").kill()
+        assert "exit status -9" in str(ended(composer))
+
+
+def test_a_model_that_cannot_be_used_is_the_trouble(tmp_path: Path) -> None:
+    composer = ComposerProcess(tmp_path, [channel()])
     composer.start()
-    assert isinstance(composer.take("bach", 30.0), Piece)
-    with pytest.raises(RuntimeError, match="died"):
-        composer.take("bach", 30.0)
+    trouble = ended(composer)
+    assert isinstance(trouble, MissingError)
+    assert str(tmp_path) in str(trouble)
     composer.stop()
 
 

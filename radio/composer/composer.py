@@ -1,16 +1,14 @@
-"""The composer: one thread, one batch, every channel's music.
+"""The composer: one batch, every channel's music, ahead of those who take it.
 
-Each channel has a `Writer` (`radio.composer.writer`). The thread steps all hungry writers together and sleeps when
-none is; the studio's threads take pieces and bars from the writers' queues.
+Each channel has a `Writer` (`radio.composer.writer`). No thread and no clock: `radio.composer.process` runs it in a
+process of its own.
 """
 
 from __future__ import annotations
 
-import logging
 import secrets
-import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +20,16 @@ from radio.composer.writer import Numbers, Writer, advance
 from radio.config import ChannelConfig
 from radio.music.score import Bar, Piece
 
-log = logging.getLogger(__name__)
+LOW, FULL = 12.0, 30.0
+"""Seconds of bars waiting in a channel's queue.
 
-AHEAD = 16.0
-"""Seconds of bars that a channel's queue is kept filled with."""
+A step of 16 rows costs two and a half times a step of one, so nobody is written for until somebody is below LOW; then
+all are, up to FULL.
+"""
 
 
 class Composer:
-    """Writes the music of all channels, ahead of those who take it.
+    """Writes the music of all channels.
 
     Raises:
         MissingError, ModelError: the model folder cannot be used.
@@ -45,9 +45,9 @@ class Composer:
         device: str = "auto",
         threads: int = 1,
     ) -> None:
+        torch.set_num_threads(threads)
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.threads = threads
         styles = planner.load(model)
         self.engine = Engine(weights.load(model, device), len(channels))
         seed = secrets.randbits(32) if seed is None else seed
@@ -57,97 +57,53 @@ class Composer:
             )
             for number, channel in enumerate(channels)
         }
-        self.wake = threading.Condition()
-        self._turn = threading.Lock()
-        """Held while positions are drawn and written, and by whoever else changes a writer."""
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="composer")
-        self._busy = 0.0
-        self._since = time.monotonic()
-        self.trouble: BaseException | None = None
+        self._given = dict.fromkeys(self.writers, 0)
+        """Items at the head of each queue that `news` has given out; they wait there until they are taken."""
+        self._filling = False
+        self._began, self._cpu = time.monotonic(), time.process_time()
 
-    def start(self) -> None:
-        """Begins to compose."""
-        self._thread.start()
+    def hungry(self) -> list[Writer]:
+        """The writers that the next step is for."""
+        ahead = [(writer.seconds_ahead(), writer) for writer in self.writers.values()]
+        least = min((seconds for seconds, _ in ahead), default=FULL)
+        self._filling = least < (FULL if self._filling else LOW)
+        return [writer for seconds, writer in ahead if self._filling and seconds < FULL]
 
-    def stop(self) -> None:
-        """Ends the thread after the position it is at."""
-        with self.wake:
-            self._stopping = True
-            self.wake.notify_all()
-        if self._thread.is_alive():
-            self._thread.join()
+    def advance(self) -> None:
+        """Draws one position for each hungry writer."""
+        hungry = self.hungry()
+        if hungry:
+            advance(self.engine, hungry)
 
-    def take(self, channel: str, timeout: float) -> Piece | Bar | None:
-        """What the channel plays next: a Piece opens a piece, its bars follow; None if nothing came in time.
+    def news(self) -> Iterator[tuple[str, Piece | Bar]]:
+        """Pieces and bars that were finished since the last call, with their channels, in order."""
+        for name, writer in self.writers.items():
+            for index in range(self._given[name], len(writer.queue)):
+                yield name, writer.queue[index]
+            self._given[name] = len(writer.queue)
 
-        Raises:
-            RuntimeError: the composer's thread has died; its exception is the cause.
-        """
-        writer = self.writers[channel]
-        with self.wake:
-            self.wake.wait_for(lambda: bool(writer.queue) or self.trouble is not None, timeout)
-            if writer.queue:
-                taken = writer.queue.popleft()
-                self.wake.notify_all()
-                return taken
-        if self.trouble is not None:
-            raise RuntimeError("the composer has died") from self.trouble
-        return None
+    def taken(self, channel: str) -> None:
+        """The oldest item given out has been taken."""
+        self.writers[channel].queue.popleft()
+        self._given[channel] -= 1
 
     def resume(self, channel: str, piece: Piece) -> None:
-        """Goes on with a piece after the bars it has; to be called before the first `take`."""
-        with self._turn:
-            self.writers[channel].resume(piece)
-        self._notify()
+        """Goes on with a piece after the bars it has; what was written for the channel is dropped."""
+        self.writers[channel].resume(piece)
+        self._given[channel] = 0
 
     def skip(self, channel: str) -> None:
-        """Drops the piece being written and all that waits to be taken; the next `take` gives a new piece."""
-        with self._turn:
-            self.writers[channel].skip()
-        self._notify()
+        """Drops the piece being written and all that waits to be taken."""
+        self.writers[channel].skip()
+        self._given[channel] = 0
 
     def state(self) -> dict[str, Any]:
-        """Figures: positions drawn, positions a second while drawing, share of time spent, bars waiting."""
-        elapsed = max(time.monotonic() - self._since, 1e-6)
+        """Figures: positions drawn, positions a second while drawing, share of a core used, seconds ahead."""
+        elapsed = max(time.monotonic() - self._began, 1e-6)
         seconds = self.engine.seconds
         return {
             "positions": self.engine.drawn,
             "positions_per_second": round(self.engine.drawn / seconds, 1) if seconds else 0.0,
-            "share": round(self._busy / elapsed, 4),
+            "cpu": round((time.process_time() - self._cpu) / elapsed, 4),
             "ahead": {name: round(writer.seconds_ahead(), 1) for name, writer in self.writers.items()},
         }
-
-    def _notify(self) -> None:
-        with self.wake:
-            self.wake.notify_all()
-
-    def _run(self) -> None:
-        torch.set_num_threads(self.threads)
-        try:
-            while not self._stopping:
-                self._advance()
-        except BaseException as error:
-            log.exception("the composer died")
-            with self.wake:
-                self.trouble = error
-                self.wake.notify_all()
-
-    def _advance(self) -> None:
-        with self.wake:
-            hungry = self._hungry()
-            if not hungry:
-                self.wake.wait(0.5)
-                return
-        began = time.monotonic()
-        with self._turn:
-            advance(self.engine, hungry)
-        with self.wake:
-            self.wake.notify_all()
-        self._busy += time.monotonic() - began
-
-    def _hungry(self) -> list[Writer]:
-        """The writers whose queue is short. Those with nothing at all come alone, so that every channel starts soon."""
-        hungry = [w for w in self.writers.values() if w.seconds_ahead() < AHEAD]
-        starved = [w for w in hungry if w.seconds_ahead() == 0.0]
-        return starved or hungry

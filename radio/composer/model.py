@@ -191,15 +191,19 @@ class Transformer(nn.Module):
         """Adds one position to each of `rows` (R,): (R, SLOTS) ids and (R,) times → the trunk's output (R, D)."""
         lengths = cache.lengths[rows]
         cos, sin = (r[:, None, None] for r in rotations(lengths, ticks, self.config.width // self.config.heads))
-        longest = int(lengths.max()) + 1
-        seen = (torch.arange(longest, device=rows.device) <= lengths[:, None])[:, None, None]
+        places = list(zip(rows.tolist(), (lengths + 1).tolist(), strict=True))
         x = self.embedded(positions[:, None])
         for number, block in enumerate(self.blocks):
             q, k, v = block.project(x, cos, sin)
-            cache.keys[number, rows, :, lengths] = k[:, :, 0]
-            cache.values[number, rows, :, lengths] = v[:, :, 0]
-            keys, values = cache.keys[number, rows, :, :longest], cache.values[number, rows, :, :longest]
-            x = block.finish(x, F.scaled_dot_product_attention(q, keys, values, attn_mask=seen))
+            keys, values = cache.keys[number], cache.values[number]
+            keys[rows, :, lengths] = k[:, :, 0]
+            values[rows, :, lengths] = v[:, :, 0]
+            # Row by row: each reads just what it has, in place. Gathering the rows would copy the cache at every step.
+            attended = [
+                F.scaled_dot_product_attention(one, keys[row, :, :length][None], values[row, :, :length][None])
+                for one, (row, length) in zip(q.split(1), places, strict=True)
+            ]
+            x = block.finish(x, torch.cat(attended))
         cache.lengths[rows] = lengths + 1
         return norm(x)[:, 0]
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from radio import link
 from radio.config import Config
-from radio.errors import LinkError
+from radio.errors import LinkError, RadioError
 from radio.link import Credit, Hello, Report, Skip, Stop, Trouble
 from radio.studio import soundfont
 from radio.studio.connection import Connection
@@ -48,6 +48,7 @@ def run(config: Config, composer: Composer, address: str, stop: threading.Event)
     Raises:
         MissingError: FluidSynth or the soundfont is not there.
         LinkError: the air is of another version.
+        RadioError: the composer's model cannot be used.
         RuntimeError: the composer has died.
     """
     font = soundfont.find(config.station.soundfont)
@@ -66,6 +67,8 @@ def run(config: Config, composer: Composer, address: str, stop: threading.Event)
             with connection:
                 if Session(config, composer, connection, font).run(stop):
                     wait = FIRST_WAIT
+            if isinstance(composer.trouble, RadioError):
+                raise composer.trouble
             if composer.trouble is not None:
                 raise RuntimeError("the composer has died") from composer.trouble
             stop.wait(wait)

@@ -1,0 +1,188 @@
+"""The composer in a process of its own, and the studio's side of it. This side loads no torch.
+
+A step of the model is some hundred short calls into torch, each of which gives the interpreter's lock away; with a
+thread for every channel in the same process each call waits to get it back, and composing is several times slower.
+
+    studio                                     composer
+    ("taken" | "skip" | "resume", channel, …)  →
+                                               ←  ("item", channel, generation, Piece | Bar)
+                                               ←  ("state", figures)
+                                               ←  ("trouble", exception), the last thing it says
+
+Generations: whatever was written before a skip or a resume carries an older number, and is dropped as it comes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import multiprocessing
+import signal
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from radio.config import ChannelConfig
+from radio.errors import RadioError
+from radio.music.score import Bar, Piece
+
+if TYPE_CHECKING:
+    from radio.composer.composer import Composer
+
+log = logging.getLogger(__name__)
+
+IDLE = 0.5
+"""Seconds that a composer with nothing to do waits for a message."""
+REPORT = 1.0
+"""Seconds from one report of its state to the next."""
+
+
+class ComposerProcess:
+    """Writes the music of all channels; the arguments are those of `radio.composer.composer.Composer`.
+
+    Safe for threads; one caller a channel.
+
+    `trouble` is what it died of: a RadioError where the user can mend it.
+    """
+
+    def __init__(
+        self,
+        model: Path,
+        channels: Sequence[ChannelConfig],
+        *,
+        seed: int | None = None,
+        state: Path | None = None,
+        device: str = "auto",
+        threads: int = 1,
+    ) -> None:
+        arguments = {"seed": seed, "state": state, "device": device, "threads": threads}
+        context = multiprocessing.get_context("spawn")
+        self._pipe, self._other = context.Pipe()
+        self._process = context.Process(
+            target=_main, args=(self._other, model, tuple(channels), arguments), name="composer", daemon=True
+        )
+        self._reader = threading.Thread(target=self._read, name="composer", daemon=True)
+        self._changed = threading.Condition()
+        self._sending = threading.Lock()
+        self._queues: defaultdict[str, deque[Piece | Bar]] = defaultdict(deque)
+        self._generations: defaultdict[str, int] = defaultdict(int)
+        self._state: dict[str, Any] = {}
+        self._stopping = False
+        self.trouble: BaseException | None = None
+
+    def start(self) -> None:
+        """Begins to compose."""
+        self._process.start()
+        self._other.close()
+        self._reader.start()
+
+    def stop(self) -> None:
+        """Ends the process, wherever it is: nothing that it holds would be lost."""
+        self._stopping = True
+        if self._process.pid is not None:
+            self._process.kill()
+            self._process.join()
+            self._reader.join()
+
+    def take(self, channel: str, timeout: float) -> Piece | Bar | None:
+        """What the channel plays next: a Piece opens a piece, its bars follow; None if nothing came in time."""
+        with self._changed:
+            queue = self._queues[channel]
+            item = queue.popleft() if self._changed.wait_for(lambda: bool(queue), timeout) else None
+        if item is not None:
+            self._tell("taken", channel, self._generations[channel])
+        return item
+
+    def resume(self, channel: str, piece: Piece) -> None:
+        """Goes on with a piece after the bars it has; to be called before the first `take`."""
+        self._anew("resume", channel, piece)
+
+    def skip(self, channel: str) -> None:
+        """Drops the piece being written and all that waits to be taken; the next `take` gives a new piece."""
+        self._anew("skip", channel)
+
+    def state(self) -> dict[str, Any]:
+        """The composer's figures, a second old at most."""
+        return self._state
+
+    def _anew(self, what: str, channel: str, *more: object) -> None:
+        with self._changed:
+            self._generations[channel] += 1
+            self._queues[channel].clear()
+        self._tell(what, channel, self._generations[channel], *more)
+
+    def _tell(self, *message: object) -> None:
+        with self._sending, contextlib.suppress(OSError):  # it has died: the reader learns what of
+            self._pipe.send(message)
+
+    def _read(self) -> None:
+        trouble: BaseException | None = None
+        try:
+            while True:
+                kind, *rest = self._pipe.recv()
+                if kind == "item":
+                    self._add(*rest)
+                elif kind == "state":
+                    self._state = rest[0]
+                else:
+                    trouble = rest[0]
+        except (EOFError, OSError):
+            pass
+        self._process.join()
+        if not self._stopping:
+            self.trouble = trouble or RuntimeError(f"its process ended: exit status {self._process.exitcode}")
+
+    def _add(self, channel: str, generation: int, item: Piece | Bar) -> None:
+        with self._changed:
+            if generation == self._generations[channel]:
+                self._queues[channel].append(item)
+                self._changed.notify_all()
+
+
+def _main(pipe: Connection, model: Path, channels: Sequence[ChannelConfig], arguments: dict[str, Any]) -> None:
+    """The process: composes until the studio's end of the pipe closes."""
+    # Ctrl-C goes to every process of the terminal; this one ends with the studio.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        from radio.composer.composer import Composer
+
+        _compose(pipe, Composer(model, channels, **arguments))
+    except (EOFError, ConnectionError):
+        pass
+    except RadioError as error:
+        pipe.send(("trouble", error))
+    except Exception as error:
+        log.exception("the composer died")
+        pipe.send(("trouble", RuntimeError(f"{type(error).__name__}: {error}")))
+
+
+def _compose(pipe: Connection, composer: Composer) -> None:
+    generations: defaultdict[str, int] = defaultdict(int)
+    told = 0.0
+    while True:
+        while pipe.poll(0.0 if composer.hungry() else IDLE):
+            _obey(composer, generations, *pipe.recv())
+        composer.advance()
+        for channel, item in composer.news():
+            pipe.send(("item", channel, generations[channel], item))
+        if time.monotonic() - told >= REPORT:
+            told = time.monotonic()
+            pipe.send(("state", composer.state()))
+
+
+def _obey(
+    composer: Composer, generations: dict[str, int], what: str, channel: str, generation: int, *more: Any
+) -> None:
+    if what == "taken":
+        if generation == generations[channel]:
+            composer.taken(channel)
+        return
+    generations[channel] = generation
+    if what == "resume":
+        composer.resume(channel, *more)
+    else:
+        composer.skip(channel)
