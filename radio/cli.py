@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import textwrap
@@ -136,6 +137,9 @@ def _add_on_air(commands: Any) -> None:
     )  # fmt: skip
     for command in (serve, air, studio):
         _station_options(command)
+    studio.add_argument(
+        "--until-eof", action="store_true", help="end when standard input does, as whoever started it has ended"
+    )
 
 
 def _serve(arguments: argparse.Namespace) -> None:
@@ -153,6 +157,8 @@ def _air(arguments: argparse.Namespace) -> None:
 def _studio(arguments: argparse.Namespace) -> None:
     # First of all, since numpy's threads, too, must not take the signals.
     stop = _stop_on_signals()
+    if arguments.until_eof:
+        threading.Thread(target=_stop_at_eof, args=(stop,), name="leash", daemon=True).start()
     from radio.studio.studio import run
 
     config = _config(arguments)
@@ -180,6 +186,13 @@ def _stop_on_signals() -> threading.Event:
 
     threading.Thread(target=wait, name="signals", daemon=True).start()
     return stop
+
+
+def _stop_at_eof(stop: threading.Event) -> None:
+    # Not through sys.stdin: its lock, held by a daemon thread, would break the interpreter's end.
+    while os.read(0, 1024):
+        pass
+    stop.set()
 
 
 def _composer(config: Config) -> Any:

@@ -43,7 +43,7 @@ class Supervisor:
         try:
             while True:
                 began = time.monotonic()
-                self._process = await asyncio.create_subprocess_exec(*self.command)
+                self._process = await asyncio.create_subprocess_exec(*self.command, stdin=asyncio.subprocess.PIPE)
                 self.starts += 1
                 self.on_start(self._process.pid)
                 code = await self._process.wait()
@@ -70,8 +70,8 @@ class Supervisor:
 
 
 def studio_command(arguments: Sequence[str]) -> list[str]:
-    """The command of a studio with the same configuration."""
-    return [sys.executable, "-m", "radio", "studio", *arguments]
+    """The command of a studio with the same configuration, which does not outlive us."""
+    return [sys.executable, "-m", "radio", "studio", "--until-eof", *arguments]
 
 
 def ended(code: int) -> str:
