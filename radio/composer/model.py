@@ -200,8 +200,8 @@ class Transformer(nn.Module):
             values[rows, :, lengths] = v[:, :, 0]
             # Row by row: each reads just what it has, in place. Gathering the rows would copy the cache at every step.
             attended = [
-                F.scaled_dot_product_attention(one, keys[row, :, :length][None], values[row, :, :length][None])
-                for one, (row, length) in zip(q.split(1), places, strict=True)
+                F.scaled_dot_product_attention(one[None], keys[row, :, :length][None], values[row, :, :length][None])
+                for one, (row, length) in zip(q.unbind(0), places, strict=True)
             ]
             x = block.finish(x, torch.cat(attended))
         cache.lengths[rows] = lengths + 1
