@@ -289,6 +289,21 @@ async def test_the_feed_greets_tells_notes_ahead_and_where_the_audio_begins(air:
         assert max(m["at"] for m in notes) > air.station.transmissions["bach"].channel.frame
 
 
+async def test_a_feed_that_joins_after_its_audio_is_told_where_it_began(air: Air) -> None:
+    await raw(air, b"GET /bach.mp3?tune=me HTTP/1.1\r\nHost: x\r\n\r\n", until=9000)
+    async with ClientSession() as session, session.ws_connect(f"{air.url}/bach/feed?tune=me") as feed:
+        while (message := await feed.receive_json(timeout=5))["event"] != "tuned":
+            pass
+        assert message["frame"] == -FORMATS["mp3"].delay
+
+
+async def test_beginnings_of_audio_are_remembered_for_the_latest_alone(air: Air) -> None:
+    feed = air.station.transmissions["bach"].feed
+    for number in range(100):
+        feed.tuned(f"{number}", number)
+    assert list(feed._tuned.values()) == list(range(36, 100))
+
+
 async def test_server_sent_events_carry_the_same_feed(air: Air) -> None:
     async with ClientSession() as session, session.get(f"{air.url}/bach/events") as answer:
         assert answer.content_type == "text/event-stream"

@@ -19,6 +19,10 @@ from radio.music import events
 
 BACKLOG = 2048
 """Messages a client may be behind."""
+LONGEST_TUNE = 64
+"""Characters of the name under which a client's audio response is told."""
+TUNES = 64
+"""Audio responses whose beginnings are remembered."""
 
 
 class Client:
@@ -57,6 +61,8 @@ class Feed:
         self.clients: set[Client] = set()
         self.dropped = 0
         self._title: tuple[str, str] = ("", "")
+        self._tuned: dict[str, int] = {}
+        """Where the latest audio responses began: the client that asked for one may join a moment after it."""
 
     def hello(self) -> str:
         """What a client is told first."""
@@ -78,6 +84,8 @@ class Feed:
         for packet in self.channel.recent():
             for event in packet.events:
                 client.put(json.dumps(events.to_json(event), separators=(",", ":")))
+        if client.tune in self._tuned:
+            client.put(text(event="tuned", frame=self._tuned[client.tune]))
         self.clients.add(client)
 
     def staged(self, packet: Packet, encore: bool) -> None:
@@ -95,6 +103,10 @@ class Feed:
 
     def tuned(self, tune: str, frame: int) -> None:
         """Tells the clients of that name at which frame the sound of their audio response begins."""
+        self._tuned.pop(tune, None)
+        self._tuned[tune] = frame
+        if len(self._tuned) > TUNES:
+            del self._tuned[next(iter(self._tuned))]
         message = text(event="tuned", frame=frame)
         for client in self.clients:
             if client.tune == tune:
@@ -124,7 +136,7 @@ async def websocket(request: web.Request, feed: Feed, query: Mapping[str, str]) 
     """Serves the feed over a WebSocket. What the client sends is read and ignored, but for its close and pings."""
     response = web.WebSocketResponse(heartbeat=30.0, max_msg_size=4096)
     await response.prepare(request)
-    client = Client(query.get("tune", "")[:64])
+    client = Client(query.get("tune", "")[:LONGEST_TUNE])
     feed.join(client)
     reading = asyncio.create_task(_drain(response, client))
     try:
@@ -158,7 +170,7 @@ async def server_sent(request: web.Request, feed: Feed, query: Mapping[str, str]
         }
     )
     await response.prepare(request)
-    client = Client(query.get("tune", "")[:64])
+    client = Client(query.get("tune", "")[:LONGEST_TUNE])
     feed.join(client)
     try:
         while (message := await client.get()) is not None:

@@ -120,7 +120,7 @@ async def _audio(request: web.Request) -> web.StreamResponse:
         return _problem(request, 503, "the station is full", listeners=station.listeners)
     frame = mount.first_frame()
     begin = head(request.version, headers(own, found.config, mount.form, icy=icy, frame=frame))
-    if tune := request.query.get("tune"):
+    if tune := request.query.get("tune", "")[: feed.LONGEST_TUNE]:
         found.feed.tuned(tune, frame)
     return await _listen(request, station, mount, begin, icy=icy)
 
