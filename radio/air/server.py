@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 import logging
+import resource
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -30,6 +31,8 @@ STATION: web.AppKey[Station] = web.AppKey("station", Station)
 FORMS = {form.extension: name for name, form in FORMATS.items()}
 LONGEST_HEAD = 8190
 """Bytes of a request's line and of each of its headers."""
+OWN_FILES = 256
+"""Open files besides the listeners' sockets."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -304,10 +307,21 @@ async def _run(config: Config, *, supervise: bool) -> None:
         log.info("signing off")
 
 
+def _allow_sockets(wanted: int) -> None:
+    """Lets the process have so many sockets open, or as many as the system allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if most > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    if most < wanted:
+        log.warning("the system allows %d open files, less than max_listeners wants: raise `ulimit -n`", most)
+
+
 def serve(config: Config, supervise: bool) -> None:
     """Runs the air until SIGINT or SIGTERM; with `supervise`, a studio beside it.
 
     Raises:
         MissingError: a port or socket that cannot be listened at.
     """
+    _allow_sockets(config.station.max_listeners + OWN_FILES)
     asyncio.run(_run(config, supervise=supervise))

@@ -29,10 +29,10 @@ from radio.music.tokens import SIZES, SLOTS
 class ModelConfig:
     """Shape of a model."""
 
-    width: int = 256
+    width: int = 192
     layers: int = 6
-    heads: int = 8
-    head_width: int = 256
+    heads: int = 6
+    head_width: int = 192
     """Width of the hidden layer of each slot's head."""
     context: int = 512
     """Positions a row may hold, prefix included."""
