@@ -1,0 +1,59 @@
+"""Positions a second by batch size, and how many channels that is enough for. One thread, nothing else running."""
+
+from __future__ import annotations
+
+import time
+from itertools import islice
+
+import torch
+from measuring import show
+
+from radio.composer.compose import compose
+from radio.composer.composer import Composer
+from radio.composer.writer import advance
+from radio.config import load
+from radio.music.score import Piece
+
+BATCHES = (1, 4, 8, 16)
+STEPS = 150
+PIECES = 2
+"""Pieces a channel, for what a channel needs."""
+
+
+def needed(config_channels: list[str]) -> dict[str, float]:
+    """Positions a second of music, by channel."""
+    config = load(None)
+    rates = {}
+    for name in config_channels:
+        items = compose(config.station.model, config.channels[name], PIECES, 1)
+        pieces = [item for item in items if isinstance(item, Piece)]
+        positions = sum(len(bar.notes) + 1 for piece in pieces for bar in piece.bars)
+        rates[name] = positions / sum(piece.seconds for piece in pieces)
+    return rates
+
+
+def main() -> None:
+    config = load(None)
+    names = list(config.channels)
+    composer = Composer(config.station.model, list(config.channels.values()), seed=1, device="cpu", threads=1)
+    rows: list[list[object]] = []
+    rates = needed(names)
+    mean = sum(rates.values()) / len(rates)
+    busiest = max(rates, key=lambda name: rates[name])
+    for batch in (*BATCHES, len(names)):
+        writers = list(islice(composer.writers.values(), batch))
+        for _ in range(30):
+            advance(composer.engine, writers)
+        began = time.perf_counter()
+        for _ in range(STEPS):
+            advance(composer.engine, writers)
+        took = (time.perf_counter() - began) / STEPS
+        rows.append([batch, 1000 * took, batch / took, batch / took / mean])
+    show(f"composer, {torch.get_num_threads()} thread", ["batch", "ms a step", "positions/s", "channels"], rows)
+    print(f"A channel needs {mean:.1f} positions a second of music; the busiest, {busiest}, {rates[busiest]:.1f}.")
+    weights = sum(p.numel() * p.element_size() for p in composer.engine.model.parameters())
+    print(f"Weights of {weights / 1e6:.1f} MB are read at each step.\n")
+
+
+if __name__ == "__main__":
+    main()
