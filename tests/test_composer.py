@@ -56,7 +56,9 @@ def test_titles_are_unique_and_numbered() -> None:
 
 
 def test_a_length_that_is_asked_for_is_kept() -> None:
-    assert [len(piece.bars) for piece in pieces(of_length(channel(), 8), 2)] == [8, 8]
+    for bars in (5, 8, 40):
+        made = pieces(of_length(channel(), bars), 2)
+        assert [(len(piece.bars), piece.prefix.bars) for piece in made] == [(bars, bars)] * 2
 
 
 def test_guidance_changes_what_is_written() -> None:

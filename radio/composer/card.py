@@ -131,8 +131,9 @@ def _apart(told: dict[str, Any]) -> str:
 def _training(facts: dict[str, Any]) -> str:
     minutes, positions = facts["seconds"] / 60, facts["positions"] / 1e6
     return (
-        f"{positions:.1f} million positions in {facts['step']:,} steps and {minutes:.0f} minutes on a CPU of two "
-        f"cores; matrices by Muon, the rest by AdamW. The training loss ended at {facts['bits']:.3f} bits a position."
+        f"{positions:.1f} million positions in {facts['step']:,} steps and {minutes:.0f} minutes on "
+        f"{facts['machine']}; matrices by Muon, the rest by AdamW. The training loss ended at "
+        f"{facts['bits']:.3f} bits a position."
     )
 
 

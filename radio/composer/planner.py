@@ -67,6 +67,16 @@ class Plan:
         return replace(self, prefix=prefix, sections=self.sections[:bars], repeats=self.repeats[:bars])
 
 
+    def sung_again(self, bars: int) -> Plan:
+        """A longer plan: the same one verse after verse, up to so many bars."""
+        verses = -(-bars // self.bars)
+        # A bar of a later verse resembles the one a verse before, if the bar line can say so.
+        later = (self.bars,) * self.bars if self.bars <= tokens.MAX_REPEAT else self.repeats
+        repeats = (*self.repeats, *later * (verses - 1))
+        sections = (self.sections * verses)[:bars]
+        return replace(self, prefix=replace(self.prefix, bars=bars), sections=sections, repeats=repeats[:bars])
+
+
 def plan_of(entry: Entry) -> Plan:
     """The skeleton of a piece of the corpus."""
     return Plan(entry.prefix(), entry.sections, entry.repeats, entry.programs).cut(LONGEST)
@@ -190,11 +200,13 @@ class Planner:
             parts=len(programs or self.channel.allowed) or skeleton.prefix.parts,
         )
         plan = replace(skeleton, prefix=prefix, programs=programs or self.channel.allowed)
-        longest = want.bars[1] if want.bars else LONGEST
+        shortest, longest = want.bars or (1, LONGEST)
+        if plan.bars < shortest:
+            return plan.sung_again(shortest)
         if plan.seconds > SECONDS[1]:
-            longest = min(longest, max(8, int(plan.bars * SECONDS[1] / plan.seconds)))
+            longest = min(longest, max(8, shortest, int(plan.bars * SECONDS[1] / plan.seconds)))
         unit = unit_bars(plan.bars)
-        return plan if plan.bars <= longest else plan.cut(max(unit, longest // unit * unit))
+        return plan if plan.bars <= longest else plan.cut(max(unit, shortest, longest // unit * unit))
 
     def key(self, seed: int, before: str) -> str:
         """The key of the piece with this seed, after a piece in the key `before` ("": after none)."""

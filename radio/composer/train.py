@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,21 @@ class Progress:
     """Bits a position, a moving mean."""
     rate: float = 0.0
     """Positions a second."""
+
+
+@dataclass(slots=True)
+class Recent:
+    """What the steps since the last line of the log came to."""
+
+    bits: np.ndarray[Any, Any] = field(default_factory=lambda: np.zeros(tokens.SLOTS))
+    positions: int = 0
+    seconds: float = 0.0
+
+    def add(self, bits: np.ndarray[Any, Any], positions: int, seconds: float) -> None:
+        """Adds a step."""
+        self.bits = self.bits + bits
+        self.positions += positions
+        self.seconds += seconds
 
 
 def cells(examples: Sequence[Example], limit: int) -> list[list[Example]]:
@@ -151,7 +167,9 @@ class Trainer:
 
     def facts(self) -> dict[str, Any]:
         """What config.json tells of the run."""
-        return {**asdict(self.config), **asdict(self.progress)}
+        device = next(self.model.parameters()).device
+        machine = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{os.cpu_count()} CPU cores"
+        return {**asdict(self.config), **asdict(self.progress), "machine": machine}
 
     def step(self) -> tuple[np.ndarray[Any, Any], int]:
         """One update; bits by slot summed over the positions, and how many there were."""
@@ -176,7 +194,7 @@ class Trainer:
         """Trains until the budget is spent; `report` is told every `config.report` steps."""
         self.model.train()
         self.out.mkdir(parents=True, exist_ok=True)
-        window_bits, window_positions, window_seconds = np.zeros(tokens.SLOTS), 0, 0.0
+        recent = Recent()
         saved = self.progress.seconds
         while self.progress.seconds < 60 * self.config.minutes:
             began = time.perf_counter()
@@ -186,15 +204,15 @@ class Trainer:
             self.progress.step += 1
             self.progress.seconds += took
             self.progress.positions += count
-            window_bits, window_positions = window_bits + bits, window_positions + count
-            window_seconds += took
-            if self.progress.step % self.config.report == 0:
-                by_slot = dict(zip(SLOT_NAMES, (window_bits / window_positions).tolist(), strict=True))
+            recent.add(bits, count, took)
+            over = self.progress.seconds >= 60 * self.config.minutes
+            if over or self.progress.step % self.config.report == 0:
+                by_slot = dict(zip(SLOT_NAMES, (recent.bits / recent.positions).tolist(), strict=True))
                 self.progress.bits = sum(by_slot.values())
-                self.progress.rate = window_positions / window_seconds
+                self.progress.rate = recent.positions / recent.seconds
                 self._log(by_slot)
                 report(self.progress, by_slot)
-                window_bits, window_positions, window_seconds = np.zeros(tokens.SLOTS), 0, 0.0
+                recent = Recent()
             if self.progress.seconds - saved > 60 * self.config.checkpoint:
                 self.save()
                 saved = self.progress.seconds

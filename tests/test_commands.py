@@ -1,0 +1,93 @@
+"""From a folder of MIDI files to a model with its card and pieces, as the commands do it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models import channel, data, model
+from music import corpus, tune
+from radio.composer import commands, weights
+from radio.composer.apart import tell_apart
+from radio.composer.corpus import Corpus
+from radio.composer.style import classifier, features, windows
+from radio.config import Config, StationConfig
+from radio.music import smf
+from radio.music.score import Meter
+
+APART = (channel("bach", bars=(8, 8)), channel("ragtime", bars=(8, 8)))
+
+
+@pytest.mark.timeout(300)
+def test_a_folder_of_midi_files_becomes_a_model_with_a_card_and_pieces(tmp_path: Path) -> None:
+    folder = corpus(tmp_path / "corpus")
+    commands.corpus_build(folder, tmp_path / "data", 1)
+    out = tmp_path / "model"
+    for resume in (False, True):
+        commands.train(tmp_path / "data", out, 0.01, resume, "cpu", 1, 1, False)
+    assert (out / "curve.png").read_bytes().startswith(b"\x89PNG")
+    with (out / "curve.csv").open(newline="") as file:
+        assert list(csv.DictReader(file))
+    commands.evaluate(out, tmp_path / "data", 1, 1, None, APART)
+    figures = json.loads((out / "evaluation.json").read_text())
+    assert set(figures["bits_per_note"]) == {"bach", "ragtime"}
+    assert figures["apart"]["pieces"] == 2
+    text = (out / "README.md").read_text()
+    assert "| bach | 10 |" in text
+    assert "--minutes 0.01 --seed 1" in text
+    config = Config(StationConfig(model=out, seed=3), {own.name: own for own in APART})
+    commands.compose(config, APART[0], 2, 6, tmp_path / "pieces")
+    made = sorted((tmp_path / "pieces").iterdir())
+    assert [path.suffix for path in made] == [".mid", ".mid"]
+    assert [len(smf.read(path).bars) for path in made] == [6, 6]
+
+
+def test_a_run_that_is_over_is_not_trained_further(tmp_path: Path) -> None:
+    commands.train(data(), tmp_path, 0.01, False, "cpu", 1, 1, False)
+    before = weights.load(tmp_path).state_dict()
+    commands.train(data(), tmp_path, 0.01, True, "cpu", 1, 1, False)
+    after = weights.load(tmp_path).state_dict()
+    assert all((before[name] == after[name]).all() for name in before)
+
+
+# --- telling styles apart ---
+
+
+def test_windows_hold_every_bar_once_and_enough_notes_each() -> None:
+    bars = tune(1, 100)
+    cut = windows(bars, 90)
+    assert [bar for window in cut for bar in window] == bars
+    assert all(sum(len(bar.notes) for bar in window) >= 45 for window in cut)
+
+
+def test_features_do_not_change_with_the_key_nor_with_the_program() -> None:
+    bars = tune(4, 16)
+    up = [replace(bar, notes=tuple(replace(n, pitch=n.pitch + 3, program=40) for n in bar.notes)) for bar in bars]
+    same = features(bars) - features(up)
+    registers = slice(-14, -3)
+    same[registers] = 0
+    assert np.abs(same).max() < 1e-9
+    assert len(features(bars, timbre=True)) > len(features(bars))
+
+
+def test_two_kinds_of_music_are_told_apart_and_one_kind_is_not() -> None:
+    waltzes = [features(tune(n, 8, meter=Meter(3, 4), low=40)) for n in range(40)]
+    marches = [features(tune(n, 8, low=60)) for n in range(40, 80)]
+    labels = [0] * 20 + [1] * 20
+    judge = classifier().fit(waltzes[:20] + marches[:20], labels)
+    assert (judge.predict(waltzes[20:] + marches[20:]) == np.array(labels)).mean() == 1.0
+    judge = classifier().fit(waltzes, [0, 1] * 20)
+    others = [features(tune(n, 8, meter=Meter(3, 4), low=40)) for n in range(200, 300)]
+    assert 0.3 < judge.predict(others).mean() < 0.7
+
+
+def test_every_composed_piece_is_judged_and_seen_to_end() -> None:
+    told = tell_apart(model(), Corpus.load(data()), APART, 2, 1)
+    assert (told.channels, told.pieces, told.ended) == (("bach", "ragtime"), 4, 4)
+    assert 0 <= told.right <= 4
+    assert told.real > 0.9
