@@ -327,6 +327,16 @@ def _add_model(commands: Any) -> None:
     train.add_argument("--data", type=Path, required=True, metavar="DATA", help="folder made by `radio corpus build`")
     train.add_argument("--out", type=Path, required=True, metavar="MODEL", help="folder for the model")
     train.add_argument("--minutes", type=float, default=60.0, metavar="M", help="budget (default: 60)")
+    train.add_argument("--rate", type=float, default=0.01, metavar="R", help="learning rate (default: 0.01)")
+    train.add_argument(
+        "--fall", type=float, default=0.45, metavar="S", help="share of the budget in which it falls (default: 0.45)"
+    )
+    train.add_argument(
+        "--balance", type=float, default=0.5, metavar="P", help="draw styles by size to this power (default: 0.5)"
+    )
+    train.add_argument(
+        "--openings", type=float, default=0.2, metavar="S", help="share of windows that open a piece (default: 0.2)"
+    )
     train.add_argument("--resume", action="store_true", help="go on from the folder's last checkpoint")
     train.add_argument("--fuse", action="store_true", help="compile first; needs a C++ compiler")
     train.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to train")
@@ -361,15 +371,16 @@ def _corpus_build(arguments: argparse.Namespace) -> None:
 
 def _train(arguments: argparse.Namespace) -> None:
     from radio.composer.commands import train
+    from radio.composer.train import TrainConfig
 
+    settings = ("minutes", "rate", "fall", "balance", "openings", "seed")
     train(
-        data=arguments.data,
-        output=arguments.out,
-        minutes=arguments.minutes,
+        arguments.data,
+        arguments.out,
+        TrainConfig(**{name: getattr(arguments, name) for name in settings}),
         resume=arguments.resume,
         device=arguments.device,
         threads=arguments.threads,
-        seed=arguments.seed,
         fuse=arguments.fuse,
     )
 

@@ -16,10 +16,12 @@ from radio.composer import commands, weights
 from radio.composer.apart import tell_apart
 from radio.composer.corpus import Corpus
 from radio.composer.style import classifier, features, windows
+from radio.composer.train import TrainConfig
 from radio.config import Config, StationConfig
 from radio.music import smf
 from radio.music.score import Meter
 
+SHORT = TrainConfig(minutes=0.01)
 APART = (channel("bach", bars=(8, 8)), channel("ragtime", bars=(8, 8)))
 
 
@@ -29,7 +31,7 @@ def test_a_folder_of_midi_files_becomes_a_model_with_a_card_and_pieces(tmp_path:
     commands.corpus_build(folder, tmp_path / "data", 1)
     out = tmp_path / "model"
     for resume in (False, True):
-        commands.train(tmp_path / "data", out, 0.01, resume, "cpu", 1, 1, False)
+        commands.train(tmp_path / "data", out, SHORT, resume=resume, device="cpu", threads=1, fuse=False)
     assert (out / "curve.png").read_bytes().startswith(b"\x89PNG")
     with (out / "curve.csv").open(newline="") as file:
         assert list(csv.DictReader(file))
@@ -39,7 +41,7 @@ def test_a_folder_of_midi_files_becomes_a_model_with_a_card_and_pieces(tmp_path:
     assert figures["apart"]["pieces"] == 2
     text = (out / "README.md").read_text()
     assert "| bach | 10 |" in text
-    assert "--minutes 0.01 --seed 1" in text
+    assert "radio train --data data/corpus --out models/model --fuse --minutes 0.01" in text
     config = Config(StationConfig(model=out, seed=3), {own.name: own for own in APART})
     commands.compose(config, APART[0], 2, 6, tmp_path / "pieces")
     made = sorted((tmp_path / "pieces").iterdir())
@@ -48,9 +50,9 @@ def test_a_folder_of_midi_files_becomes_a_model_with_a_card_and_pieces(tmp_path:
 
 
 def test_a_run_that_is_over_is_not_trained_further(tmp_path: Path) -> None:
-    commands.train(data(), tmp_path, 0.01, False, "cpu", 1, 1, False)
+    commands.train(data(), tmp_path, SHORT, resume=False, device="cpu", threads=1, fuse=False)
     before = weights.load(tmp_path).state_dict()
-    commands.train(data(), tmp_path, 0.01, True, "cpu", 1, 1, False)
+    commands.train(data(), tmp_path, SHORT, resume=True, device="cpu", threads=1, fuse=False)
     after = weights.load(tmp_path).state_dict()
     assert all((before[name] == after[name]).all() for name in before)
 

@@ -138,10 +138,20 @@ def _training(facts: dict[str, Any]) -> str:
 
 
 def _reproduce(facts: dict[str, Any], name: str) -> str:
-    return (
-        "```\nradio corpus build CORPUS -o data/corpus\n"
-        f"radio train --data data/corpus --out models/{name} --minutes {facts['minutes']:g} --seed "
-        f"{facts['seed']} --fuse\n"
-        f"radio evaluate models/{name} --data data/corpus\n```\n\n"
-        "The schedule follows the clock, so another machine sees more or less music in the same time."
+    stages = [
+        f"radio train --data data/corpus --out models/{name} --fuse"
+        + "".join(
+            f" --{option} {stage[option]:g}" for option in ("minutes", "rate", "fall", "balance", "openings", "seed")
+        )
+        + (" --resume" if number else "")
+        for number, stage in enumerate(facts["stages"])
+    ]
+    commands = (
+        "radio corpus build CORPUS -o data/corpus",
+        *stages,
+        f"radio evaluate models/{name} --data data/corpus",
     )
+    return "\n".join(("```sh", *commands, "```", "", _CLOCK))
+
+
+_CLOCK = "The schedule follows the clock, so another machine sees more or less music in the same time."

@@ -84,20 +84,19 @@ def corpus_build(folder: Path, output: Path, workers: int) -> None:
 
 
 def train(
-    data: Path, output: Path, minutes: float, resume: bool, device: str, threads: int | None, seed: int, fuse: bool
+    data: Path, output: Path, config: TrainConfig, *, resume: bool, device: str, threads: int | None, fuse: bool
 ) -> None:
     """Trains a model on the data, with a line and a picture of how far it is."""
     if threads:
         torch.set_num_threads(threads)
     found = corpus.Corpus.load(data)
-    config = TrainConfig(minutes=minutes, seed=seed)
     trainer = Trainer(found, ModelConfig(), config, output, _device(device))
     if fuse:
         trainer.fuse()
     if resume and not trainer.resume():
         console.print(f"{trainer.checkpoint}: no such file; a new run begins")
     with _bar(count=False) as progress:
-        task = progress.add_task("training", total=60 * minutes, completed=int(trainer.progress.seconds))
+        task = progress.add_task("training", total=60 * config.minutes, completed=int(trainer.progress.seconds))
 
         def report(standing: Standing, by_slot: dict[str, float]) -> None:
             progress.update(task, completed=standing.seconds, description=f"{standing.bits:.2f} bits a position")

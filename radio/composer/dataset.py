@@ -62,15 +62,25 @@ def shift_range(positions: tokens.Positions) -> tuple[int, int]:
 class Windows:
     """Draws examples from one side of the split, without end and reproducibly."""
 
-    def __init__(self, corpus: Corpus, entries: Sequence[Entry], context: int, seed: int) -> None:
-        self.corpus, self.context = corpus, context
+    def __init__(
+        self,
+        corpus: Corpus,
+        entries: Sequence[Entry],
+        context: int,
+        seed: int,
+        *,
+        balance: float = 0.5,
+        openings: float = 0.2,
+    ) -> None:
+        """Styles are drawn by their size to the power `balance`; `openings`: the share of windows that open a piece."""
+        self.corpus, self.context, self.openings = corpus, context, openings
         self.rng = np.random.default_rng(seed)
         self.by_style = {
             style: [e for e in entries if e.style == style] for style in sorted({e.style for e in entries})
         }
         counts = {s: np.array([e.count for e in own], dtype=float) for s, own in self.by_style.items()}
         self.weights = {style: own / own.sum() for style, own in counts.items()}
-        sizes = np.sqrt([own.sum() for own in counts.values()])
+        sizes = np.array([own.sum() for own in counts.values()]) ** balance
         self.styles, self.share = list(counts), sizes / sizes.sum()
 
     def draw(self) -> Example:
@@ -84,9 +94,10 @@ class Windows:
         positions = self.corpus.of(entry)
         bars = np.flatnonzero((positions[:, 0] >= tokens.BAR) & (positions[:, 0] < tokens.END))
         room = self.context - tokens.PREFIX_LENGTH
-        # The opening of a piece is drawn more often than a window in its middle: every piece on air has one.
+        # The opening of a piece is drawn more often than a window in its middle: every piece on air has one, and
+        # there the prefix is all there is to go by.
         late = bars[bars <= max(0, len(positions) - room // 2)]
-        start = 0 if len(late) < 2 or self.rng.random() < 0.2 else int(self.rng.choice(late))
+        start = 0 if len(late) < 2 or self.rng.random() < self.openings else int(self.rng.choice(late))
         low, high = shift_range(positions)
         shift = int(self.rng.integers(low, high + 1))
         prefix = entry.prefix()

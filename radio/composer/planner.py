@@ -66,7 +66,6 @@ class Plan:
         prefix = replace(self.prefix, bars=bars)
         return replace(self, prefix=prefix, sections=self.sections[:bars], repeats=self.repeats[:bars])
 
-
     def sung_again(self, bars: int) -> Plan:
         """A longer plan: the same one verse after verse, up to so many bars."""
         verses = -(-bars // self.bars)

@@ -41,8 +41,12 @@ class TrainConfig:
     """Positions a forward pass holds at most, padding included."""
     rate: float = 0.01
     """Learning rate of the matrices (Muon)."""
-    table_rate: float = 3e-3
-    """Learning rate of embeddings and of the heads' last layers (AdamW)."""
+    table_share: float = 0.3
+    """Learning rate of embeddings and of the heads' last layers (AdamW), as a share of `rate`."""
+    balance: float = 0.5
+    """Styles are drawn by their size to this power: 1 as they are, 0 all alike."""
+    openings: float = 0.2
+    """Share of the windows that open a piece."""
     decay: float = 0.03
     warmup: int = 40
     """Steps."""
@@ -109,7 +113,7 @@ def optimizers(model: Transformer, config: TrainConfig) -> list[torch.optim.Opti
     rest = [p for p in model.parameters() if id(p) not in known]
     return [
         Muon(inner, lr=config.rate, weight_decay=config.decay),
-        torch.optim.AdamW(rest, lr=config.table_rate, betas=(0.9, 0.97), weight_decay=0.0),
+        torch.optim.AdamW(rest, lr=config.table_share * config.rate, betas=(0.9, 0.97), weight_decay=0.0),
     ]
 
 
@@ -129,7 +133,16 @@ class Trainer:
         self.optimizers = optimizers(self.model, config)
         self.base = [[g["lr"] for g in o.param_groups] for o in self.optimizers]
         self.progress = Progress()
-        self.windows = Windows(corpus, corpus.split(validation=False), shape.context, config.seed)
+        self.stages: list[dict[str, Any]] = [asdict(config)]
+        """The configurations that the run has had, this one last."""
+        self.windows = Windows(
+            corpus,
+            corpus.split(validation=False),
+            shape.context,
+            config.seed,
+            balance=config.balance,
+            openings=config.openings,
+        )
 
     def fuse(self) -> None:
         """Compiles the forward and backward pass: some minutes at first, then a quarter faster; needs a C++ "
@@ -149,6 +162,7 @@ class Trainer:
         for optimizer, own in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(own)
         self.progress = Progress(**state["progress"])
+        self.stages = [stage for stage in state["stages"] if stage != self.stages[-1]] + self.stages[-1:]
         self.windows.rng = np.random.default_rng((self.config.seed, self.progress.step))
         return True
 
@@ -159,6 +173,7 @@ class Trainer:
             "model": self.model.state_dict(),
             "optimizers": [o.state_dict() for o in self.optimizers],
             "progress": asdict(self.progress),
+            "stages": self.stages,
         }
         partial = self.checkpoint.with_suffix(".part")
         torch.save(state, partial)
@@ -169,7 +184,7 @@ class Trainer:
         """What config.json tells of the run."""
         device = next(self.model.parameters()).device
         machine = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{os.cpu_count()} CPU cores"
-        return {**asdict(self.config), **asdict(self.progress), "machine": machine}
+        return {**asdict(self.progress), "stages": self.stages, "machine": machine}
 
     def step(self) -> tuple[np.ndarray[Any, Any], int]:
         """One update; bits by slot summed over the positions, and how many there were."""
