@@ -9,7 +9,7 @@ from measuring import cpu_by_process, show, station
 
 from radio.config import load
 
-SECONDS = 60.0
+SECONDS = 30.0
 SIZES = (1, 4, 8, 16)
 
 

@@ -10,7 +10,7 @@ import json
 import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from radio.config import Config, StationConfig, load
-from radio.errors import ConfigError, MissingError
+from radio.config import Config, StationConfig, read
+from radio.errors import MissingError
 
 WEIGHTS, CONFIG, PLANS = "model.safetensors", "config.json", "plans.json"
 
@@ -35,23 +35,19 @@ class Finding:
 
 def findings(path: Path | None, overrides: dict[str, object], *, torch: bool = False) -> list[Finding]:
     """Every finding for the configuration that `radio.config.load` would read."""
-    found: list[Finding] = []
-    config: Config | None = None
-    try:
-        config = load(path, **overrides)
+    config, problems = read(path, **overrides)
+    found = [Finding("configuration", problem, "correct this line") for problem in problems]
+    if not problems:
         names = ", ".join(config.channels)
         found.append(Finding("configuration", f"{len(config.channels)} channels: {names}"))
-    except ConfigError as error:
-        found += [Finding("configuration", problem, "correct this line") for problem in error.problems]
     found += _library()
-    if config:
-        found += _soundfont(config.station)
-        found += _encoders(config)
-        found += _model(config)
-        found += _port(config.station)
-        found += _state(config.station)
-        if torch:
-            found += _torch(config.station)
+    found += _soundfont(config.station)
+    found += _encoders(config)
+    found += _model(config)
+    found += _port(config.station)
+    found += _state(config.station)
+    if torch:
+        found += _torch(config.station)
     return found
 
 
@@ -81,7 +77,8 @@ def _soundfont(station: StationConfig) -> Iterator[Finding]:
         with path.open("rb") as file:
             head = file.read(12)
     except MissingError:
-        yield Finding("soundfont", f"none in {', '.join(map(str, PLACES))}", REMEDY)
+        chosen = station.soundfont
+        yield Finding("soundfont", f"{chosen}: no such file" if chosen else f"none in {_list(PLACES)}", REMEDY)
     except OSError as error:
         yield Finding("soundfont", f"{error.filename}: {error.strerror}", REMEDY)
     else:
@@ -89,6 +86,10 @@ def _soundfont(station: StationConfig) -> Iterator[Finding]:
             yield Finding("soundfont", str(path))
         else:
             yield Finding("soundfont", f"{path}: not a soundfont", REMEDY)
+
+
+def _list(places: Iterable[Path]) -> str:
+    return ", ".join(map(str, places))
 
 
 def _encoders(config: Config) -> Iterator[Finding]:

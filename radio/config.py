@@ -194,21 +194,33 @@ def load(path: Path | None = None, **overrides: object) -> Config:
     Raises:
         ConfigError: with every problem of every file.
     """
-    problems: list[str] = []
-    path = path or next((file for file in (Path("station.toml"), ROOT / "station.toml") if file.exists()), None)
-    station = StationConfig()
-    if path:
-        station = make(StationConfig, _table(path, problems), f"{path}: ", problems) or station
-    station = _placed(station, path.parent if path else ROOT)
-    given = {key: value for key, value in overrides.items() if value is not None}
-    if above := make(StationConfig, given, "command line: ", problems):
-        above = _placed(above, Path.cwd())
-        station = replace(station, **{key: getattr(above, key) for key in given})
-    problems += [f"{path or 'command line'}: {problem}" for problem in _station_problems(station)]
-    channels = _channels(station, problems)
+    config, problems = read(path, **overrides)
     if problems:
         raise ConfigError(problems)
-    return Config(station, channels, _arguments(path, given))
+    return config
+
+
+def read(path: Path | None = None, **overrides: object) -> tuple[Config, list[str]]:
+    """What `load` gives, with whatever cannot be read left to its default, and every problem."""
+    problems: list[str] = []
+    path = path or next((file for file in (Path("station.toml"), ROOT / "station.toml") if file.exists()), None)
+    station = _station(_table(path, problems) if path else {}, f"{path}: ", problems)
+    station = _placed(station, path.parent if path else ROOT)
+    given = {key: value for key, value in overrides.items() if value is not None}
+    above = _placed(_station(given, "command line: ", problems), Path.cwd())
+    station = replace(station, **{key: getattr(above, key) for key in _usable(given)})
+    problems += [f"{path or 'command line'}: {problem}" for problem in _station_problems(station)]
+    return Config(station, _channels(station, problems), _arguments(path, given)), problems
+
+
+def _station(table: Mapping[str, object], where: str, problems: list[str]) -> StationConfig:
+    return make(StationConfig, table, where, problems) or StationConfig(**_usable(table))
+
+
+def _usable(table: Mapping[str, object]) -> dict[str, Any]:
+    """The values of a station's table that have no problem of their own."""
+    each = {key: make(StationConfig, {key: value}, "", []) for key, value in table.items()}
+    return {key: getattr(station, key) for key, station in each.items() if station}
 
 
 def _arguments(path: Path | None, given: Mapping[str, object]) -> tuple[str, ...]:

@@ -105,10 +105,13 @@ def test_problems_of_the_configuration_do_not_hide_the_others(
     station: Path, write: Write, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write("channels/bad.toml", "tilte = 1\nreverb = 9\n")
+    model = station.parent / "nowhere"
     monkeypatch.setattr("ctypes.util.find_library", lambda name: None)
     monkeypatch.setenv("COLUMNS", "300")
-    problems = [finding for finding in findings(station, {}) if finding.remedy]
-    assert [problem.what for problem in problems] == ["configuration"] * 3 + ["FluidSynth"]
+    overrides: dict[str, object] = {"bitrate": 129, "composer": "model", "model": model}
+    problems = [finding for finding in findings(station, overrides) if finding.remedy]
+    assert [problem.what for problem in problems] == ["configuration"] * 4 + ["FluidSynth", "model"]
+    assert str(model) in problems[-1].detail
     assert main(["check", "--station", str(station)]) == 1
     shown = capsys.readouterr().out
     assert "did you mean title?" in shown
