@@ -8,27 +8,25 @@ from itertools import islice
 import torch
 from measuring import show
 
-from radio.composer.compose import compose
 from radio.composer.composer import Composer
 from radio.composer.writer import advance
 from radio.config import load
-from radio.music.score import Piece
+from radio.music.score import Bar
 
 BATCHES = (1, 4, 8, 16)
 STEPS = 150
-PIECES = 2
-"""Pieces a channel, for what a channel needs."""
+SECONDS = 40.0
+"""Music written of each channel, for what a channel needs."""
 
 
-def needed(config_channels: list[str]) -> dict[str, float]:
-    """Positions a second of music, by channel."""
-    config = load(None)
+def needed(composer: Composer) -> dict[str, float]:
+    """Positions a second of music, by channel: notes and bar lines."""
+    while hungry := [writer for writer in composer.writers.values() if writer.seconds_ahead() < SECONDS]:
+        advance(composer.engine, hungry)
     rates = {}
-    for name in config_channels:
-        items = compose(config.station.model, config.channels[name], PIECES, 1)
-        pieces = [item for item in items if isinstance(item, Piece)]
-        positions = sum(len(bar.notes) + 1 for piece in pieces for bar in piece.bars)
-        rates[name] = positions / sum(piece.seconds for piece in pieces)
+    for name, writer in composer.writers.items():
+        bars = [item for item in writer.queue if isinstance(item, Bar)]
+        rates[name] = sum(len(bar.notes) + 1 for bar in bars) / sum(bar.seconds for bar in bars)
     return rates
 
 
@@ -37,7 +35,7 @@ def main() -> None:
     names = list(config.channels)
     composer = Composer(config.station.model, list(config.channels.values()), seed=1, device="cpu", threads=1)
     rows: list[list[object]] = []
-    rates = needed(names)
+    rates = needed(composer)
     mean = sum(rates.values()) / len(rates)
     busiest = max(rates, key=lambda name: rates[name])
     for batch in (*BATCHES, len(names)):
