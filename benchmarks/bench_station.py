@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 
 from measuring import cpu_by_process, show, station
@@ -17,7 +18,8 @@ def main() -> None:
     names = list(load(None).channels)
     cores = len(os.sched_getaffinity(0))
     rows: list[list[object]] = []
-    for size in (*(size for size in SIZES if size < len(names)), len(names)):
+    sizes = [int(word) for word in sys.argv[1:]] or [*(size for size in SIZES if size < len(names)), len(names)]
+    for size in sizes:
         with station(*names[:size]) as own:
             settled = own.settle()
             before, began = cpu_by_process(own.pid), time.monotonic()
