@@ -323,7 +323,7 @@ async def test_garbage_on_the_feed_closes_it_alone(air: Air) -> None:
                 kinds.add((await feed.receive()).type)
         async with session.get(f"{air.url}/healthz") as healthy:
             assert healthy.status == 200
-    assert not air.station.transmissions["bach"].feed.clients
+    assert not air.station.transmissions["bach"].feed.subscribers
 
 
 async def test_status_tells_of_every_channel(air: Air) -> None:

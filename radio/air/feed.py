@@ -1,6 +1,7 @@
 """The live feed: every note before its sound, as JSON objects, over a WebSocket or as server-sent events.
 
-A client is a bounded queue of texts that all clients share. One that does not keep up is dropped, not waited for.
+A subscriber is a bounded queue of texts that all subscribers share. One that does not keep up is dropped, not
+waited for.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ from radio.link import Packet
 from radio.music import events
 
 BACKLOG = 2048
-"""Messages a client may be behind."""
+"""Messages a subscriber may be behind."""
 LONGEST_TUNE = 64
-"""Characters of the name under which a client's audio response is told."""
+"""Characters of the name under which a subscriber's audio response is told."""
 TUNES = 64
 """Audio responses whose beginnings are remembered."""
 
 
-class Client:
-    """One subscriber of one channel's feed. `tune`: the name under which it wants to hear of its audio response."""
+class Subscriber:
+    """One who follows one channel's feed. `tune`: the name under which it wants to hear of its audio response."""
 
     def __init__(self, tune: str = "") -> None:
         self.tune = tune
@@ -58,14 +59,14 @@ class Feed:
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
-        self.clients: set[Client] = set()
+        self.subscribers: set[Subscriber] = set()
         self.dropped = 0
         self._title: tuple[str, str] = ("", "")
         self._tuned: dict[str, int] = {}
-        """Where the latest audio responses began: the client that asked for one may join a moment after it."""
+        """Where the latest audio responses began: the subscriber that asked for one may join a moment after it."""
 
     def hello(self) -> str:
-        """What a client is told first."""
+        """What a subscriber is told first."""
         channel = self.channel
         piece = events.to_json(channel.now) if channel.now else None
         return text(
@@ -78,15 +79,15 @@ class Feed:
             state=channel.state,
         )
 
-    def join(self, client: Client) -> None:
-        """Adds a client, and tells it what is playing: a player's buffer is behind what is released by a burst."""
-        client.put(self.hello())
+    def join(self, subscriber: Subscriber) -> None:
+        """Adds a subscriber, and tells it what is playing: a player's buffer is behind what is released by a burst."""
+        subscriber.put(self.hello())
         for packet in self.channel.recent():
             for event in packet.events:
-                client.put(json.dumps(events.to_json(event), separators=(",", ":")))
-        if client.tune in self._tuned:
-            client.put(text(event="tuned", frame=self._tuned[client.tune]))
-        self.clients.add(client)
+                subscriber.put(json.dumps(events.to_json(event), separators=(",", ":")))
+        if subscriber.tune in self._tuned:
+            subscriber.put(text(event="tuned", frame=self._tuned[subscriber.tune]))
+        self.subscribers.add(subscriber)
 
     def staged(self, packet: Packet, encore: bool) -> None:
         """Tells of a packet that will be released soon."""
@@ -102,29 +103,29 @@ class Feed:
         self.tell(text(event="clock", frame=self.channel.frame))
 
     def tuned(self, tune: str, frame: int) -> None:
-        """Tells the clients of that name at which frame the sound of their audio response begins."""
+        """Tells the subscribers of that name at which frame the sound of their audio response begins."""
         self._tuned.pop(tune, None)
         self._tuned[tune] = frame
         if len(self._tuned) > TUNES:
             del self._tuned[next(iter(self._tuned))]
         message = text(event="tuned", frame=frame)
-        for client in self.clients:
-            if client.tune == tune:
-                client.put(message)
+        for subscriber in self.subscribers:
+            if subscriber.tune == tune:
+                subscriber.put(message)
 
     def tell(self, *messages: str) -> None:
-        """Sends messages to every client."""
-        for client in tuple(self.clients):
+        """Sends messages to every subscriber."""
+        for subscriber in tuple(self.subscribers):
             for message in messages:
-                client.put(message)
-            if client.dropped:
+                subscriber.put(message)
+            if subscriber.dropped:
                 self.dropped += 1
-                self.clients.discard(client)
+                self.subscribers.discard(subscriber)
 
     def close(self) -> None:
         """Ends the feed for all."""
-        for client in self.clients:
-            client.close()
+        for subscriber in self.subscribers:
+            subscriber.close()
 
 
 def text(**fields: Any) -> str:
@@ -133,30 +134,30 @@ def text(**fields: Any) -> str:
 
 
 async def websocket(request: web.Request, feed: Feed, query: Mapping[str, str]) -> web.WebSocketResponse:
-    """Serves the feed over a WebSocket. What the client sends is read and ignored, but for its close and pings."""
+    """Serves the feed over a WebSocket. What the subscriber sends is read and ignored, but for its close and pings."""
     response = web.WebSocketResponse(heartbeat=30.0, max_msg_size=4096)
     await response.prepare(request)
-    client = Client(query.get("tune", "")[:LONGEST_TUNE])
-    feed.join(client)
-    reading = asyncio.create_task(_drain(response, client))
+    subscriber = Subscriber(query.get("tune", "")[:LONGEST_TUNE])
+    feed.join(subscriber)
+    reading = asyncio.create_task(_drain(response, subscriber))
     try:
-        while (message := await client.get()) is not None:
+        while (message := await subscriber.get()) is not None:
             await response.send_str(message)
     except (ConnectionError, RuntimeError):
         pass  # it has gone
     finally:
-        feed.clients.discard(client)
+        feed.subscribers.discard(subscriber)
         reading.cancel()
-    await response.close(message=b"too slow" if client.dropped else b"off air")
+    await response.close(message=b"too slow" if subscriber.dropped else b"off air")
     return response
 
 
-async def _drain(response: web.WebSocketResponse, client: Client) -> None:
-    """Reads until the client closes or breaks the protocol."""
+async def _drain(response: web.WebSocketResponse, subscriber: Subscriber) -> None:
+    """Reads until the subscriber closes or breaks the protocol."""
     async for message in response:
         if message.type == WSMsgType.ERROR:
             break
-    client.close()
+    subscriber.close()
 
 
 async def server_sent(request: web.Request, feed: Feed, query: Mapping[str, str]) -> web.StreamResponse:
@@ -170,13 +171,13 @@ async def server_sent(request: web.Request, feed: Feed, query: Mapping[str, str]
         }
     )
     await response.prepare(request)
-    client = Client(query.get("tune", "")[:LONGEST_TUNE])
-    feed.join(client)
+    subscriber = Subscriber(query.get("tune", "")[:LONGEST_TUNE])
+    feed.join(subscriber)
     try:
-        while (message := await client.get()) is not None:
+        while (message := await subscriber.get()) is not None:
             await response.write(f"data: {message}\n\n".encode())
     except ConnectionError:
         pass  # it has gone
     finally:
-        feed.clients.discard(client)
+        feed.subscribers.discard(subscriber)
     return response

@@ -59,7 +59,7 @@ def _channel(station: Station, one: Transmission) -> dict[str, Any]:
         ],
         "feed": f"/{channel.name}/feed",
         "events": f"/{channel.name}/events",
-        "feed_clients": len(one.feed.clients),
+        "feed_subscribers": len(one.feed.subscribers),
         "feed_dropped": one.feed.dropped,
     }
 
