@@ -12,10 +12,11 @@ from measuring import show
 
 from radio.config import StationConfig, load
 from radio.formats import BLOCK, RATE
-from radio.link import Position, pack
+from radio.link import Credit, Position, pack
 from radio.music.events import NoteEvent
 from radio.studio import soundfont
 from radio.studio.encoders import ENCODERS
+from radio.studio.encodings import Encodings
 from radio.studio.limiter import Limiter
 from radio.studio.loudness import Weighting
 from radio.studio.programme import Programme
@@ -59,22 +60,26 @@ def main() -> None:
     weighting, limiter = Weighting(), Limiter()
     rows.append(["loudness", times(lambda n: weighting.windows(music[n % 16]))])
     rows.append(["limiter", times(lambda n: limiter.push(music[n % 16]))])
+    pcm = [np.rint(block * 32767).astype(np.int16) for block in music]
     for name, make in ENCODERS.items():
         encoder = make(station)
-        rows.append([f"{name} encoder", times(lambda n, e=encoder: e.encode(music[n % 16], n, n * BLOCK))])  # type: ignore[misc]
+        rows.append([f"{name} encoder", times(lambda n, e=encoder: e.encode(pcm[n % 16], n, n * BLOCK))])  # type: ignore[misc]
     with tempfile.TemporaryDirectory() as state:
         own = StationConfig(state=Path(state))
         config = load(None)
-        programme = Programme(own, config.channels["chopin"], ScaleComposer(1), Position(0, 0, True), font)
-        programme.next_packet(1.0)
+        for formats in ((), ("mp3",), tuple(ENCODERS)):
+            programme = Programme(own, config.channels["chopin"], ScaleComposer(1), Position(0, 0, True), font)
+            encodings = Encodings(own, "chopin", 0)
+            programme.next_sound(1.0)
 
-        def packet(_: int) -> object:
-            made = programme.next_packet(1.0)
-            assert made
-            return pack(made)
+            def packet(_: int, programme: Programme = programme, encodings: Encodings = encodings) -> object:
+                sound = programme.next_sound(1.0)
+                assert sound
+                list(encodings.want(Credit("chopin", 0, encodings.number, formats)))  # noqa: B023
+                return pack(encodings.packet(sound))
 
-        rows.append(["a channel, whole", times(packet)])
-        programme.close()
+            rows.append([f"a channel in {' and '.join(formats) or 'no format'}", times(packet)])
+            programme.close()
     for row in rows:
         row.append(100 / float(str(row[1])))
     show(f"studio, {SECONDS} s of sound, {font.name}", ["stage", "× real time", "% of a core"], rows)

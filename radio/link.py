@@ -8,7 +8,7 @@ studio signs each channel on (`SignOn`) and sends packets as far as it has credi
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from radio.formats import FORMATS
 from radio.music import events
 from radio.music.events import Event
 
-VERSION = 1
+VERSION = 2
 LARGEST = 4 << 20
 """Bytes of the longest message."""
 _LENGTH = struct.Struct(">I")
@@ -38,7 +38,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """One block, encoded in every format. Numbered, immutable."""
+    """One block, encoded in the formats that were wanted as it was made. Numbered, immutable."""
 
     channel: str
     number: int
@@ -56,6 +56,14 @@ class Packet:
     loudness: float | None = None
     """LUFS, short-term."""
 
+    def holds(self, formats: Collection[str]) -> bool:
+        """Whether it was made in all of them."""
+        return all(form in self.data for form in formats)
+
+    def also(self, form: str, data: bytes) -> Packet:
+        """The same packet in one more format: bytes that bear any stamp."""
+        return replace(self, data={**self.data, form: FORMATS[form].restamp(data, self.number, self.start)})
+
     def moved(self, number: int, start: int) -> Packet:
         """The same packet at another place of the log: its bytes stamped anew, its events moved."""
         if (number, start) == (self.number, self.start):
@@ -64,6 +72,16 @@ class Packet:
         by = start - self.start
         moved = tuple(events.moved(event, by) for event in self.events)
         return replace(self, number=number, start=start, data=data, events=moved)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Studio → air: a packet that was sent before, in one more format."""
+
+    channel: str
+    number: int
+    form: str
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +94,15 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """Air → studio: packets numbered below `until` may be sent."""
+    """Air → studio: all that is wanted of a channel, told anew whenever it changes."""
 
     channel: str
     until: int
+    """Packets numbered below this may be sent."""
+    since: int = 0
+    """The oldest packet that somebody who tunes in now is given."""
+    formats: tuple[str, ...] = ()
+    """Those listened to. One that was not made so far is made from packet `since` on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +140,9 @@ class Trouble:
     message: str
 
 
-Message = Packet | Hello | Credit | Skip | Stop | SignOn | Report | Trouble
+Message = Packet | Encoded | Hello | Credit | Skip | Stop | SignOn | Report | Trouble
 _KINDS: dict[str, type[Any]] = {
-    kind.__name__: kind for kind in (Packet, Hello, Credit, Skip, Stop, SignOn, Report, Trouble)
+    kind.__name__: kind for kind in (Packet, Encoded, Hello, Credit, Skip, Stop, SignOn, Report, Trouble)
 }
 
 
@@ -160,6 +183,8 @@ def unpack(body: bytes) -> Message:
         named = dict(zip(_names(made), values, strict=True))
         if made is Packet:
             named["events"] = tuple(events.from_json(event) for event in named["events"])
+        if made is Credit:
+            named["formats"] = tuple(named["formats"])
         if made is Hello:
             named["channels"] = {channel: Position(*place) for channel, place in named["channels"].items()}
         message: Message = made(**named)
@@ -167,6 +192,8 @@ def unpack(body: bytes) -> Message:
         raise LinkError(f"not a message: {error!r}, in {body[:40]!r}") from error
     if made is Packet:
         _check(message)
+    if made is Encoded and not _whole(message):
+        raise LinkError(f"not an encoded packet, in {body[:40]!r}")
     return message
 
 
@@ -175,6 +202,11 @@ def _check(packet: Any) -> None:
     named = isinstance(packet.data, dict) and all(isinstance(own, bytes) for own in packet.data.values())
     if not whole or not named or not isinstance(packet.channel, str) or packet.frames <= 0:
         raise LinkError(f"not a packet: number {packet.number!r}, start {packet.start!r}, frames {packet.frames!r}")
+
+
+def _whole(encoded: Any) -> bool:
+    strings = isinstance(encoded.channel, str) and isinstance(encoded.form, str)
+    return strings and isinstance(encoded.number, int) and isinstance(encoded.data, bytes)
 
 
 class Unpacker:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import sound
 from radio.config import ChannelConfig, Config, StationConfig
 from radio.formats import BLOCK, RATE
-from radio.link import Packet, SignOn
+from radio.link import Credit, Packet, SignOn
 from radio.music.events import BarEvent, NoteEvent, PieceEvent
-from radio.studio.encoders import ENCODERS
+from radio.studio.encodings import Encodings
+from radio.studio.programme import Sound
 
 SECOND = RATE / BLOCK
 """Packets a second."""
@@ -34,7 +35,10 @@ def config(*names: str, **station: object) -> Config:
 
 @dataclass
 class Tones:
-    """A studio's packets for one channel: each piece is a number of packets of one tone, with a note in each packet."""
+    """A studio's packets for one channel: each piece is a number of packets of one tone, with a note in each packet.
+
+    They are made in every format, unless it is told what is wanted.
+    """
 
     channel: str
     length: int = 20
@@ -45,12 +49,13 @@ class Tones:
     piece: int = 0
 
     def __post_init__(self) -> None:
-        self._encoders = {name: ENCODERS[name](self.station) for name in self.station.formats}
+        self.encodings = Encodings(self.station, self.channel, self.number)
+        list(self.encodings.want(Credit(self.channel, 0, 0, self.station.formats)))
         self._left = 0
 
     @property
     def headers(self) -> Mapping[str, bytes]:
-        return {name: encoder.header for name, encoder in self._encoders.items()}
+        return self.encodings.headers
 
     def sign_on(self) -> SignOn:
         return SignOn(self.channel, self.headers)
@@ -74,10 +79,7 @@ class Tones:
         bar = self.length - self._left
         events.append(BarEvent(self.start, bar, self.length, "A", "C major", 100.0, "4/4"))
         events.append(NoteEvent(self.start + 100, 5000, 0, 0, pitch, 80))
-        pcm = sound.tone(BLOCK, 440 * 2 ** ((pitch - 69) / 12), 0.2)
-        data = {name: encoder.encode(pcm, self.number, self.start) for name, encoder in self._encoders.items()}
-        packet = Packet(
-            self.channel, self.number, self.start, BLOCK, data, tuple(events), title, self.piece, opening, -20.0
-        )
+        pcm = sound.samples(sound.tone(BLOCK, 440 * 2 ** ((pitch - 69) / 12), 0.2))
+        made = Sound(self.start, pcm, tuple(events), title, self.piece, opening, -20.0)
         self.number, self.start = self.number + 1, self.start + BLOCK
-        return packet
+        return self.encodings.packet(made)

@@ -29,6 +29,11 @@ def tone(frames: int, hertz: float = 1000.0, level: float = 0.5) -> Pcm:
     return np.stack([wave, wave], axis=1).astype(np.float32)
 
 
+def samples(pcm: Pcm) -> npt.NDArray[np.int16]:
+    """As an encoder wants it."""
+    return np.rint(np.clip(pcm, -1, 1) * 32767).astype(np.int16)
+
+
 def _run(command: list[str], data: bytes) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(command, input=data, capture_output=True, timeout=100, check=True)
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from fakes import Clock, Tones
@@ -8,7 +10,7 @@ from radio.air.clock import LATE, Pace
 from radio.air.log import KEPT, PacketLog
 from radio.errors import LinkError
 from radio.formats import BLOCK, RATE
-from radio.link import Packet, Position
+from radio.link import Credit, Encoded, Packet, Position
 from radio.ogg import pages
 
 BLOCK_SECONDS = BLOCK / RATE
@@ -76,13 +78,13 @@ def test_events_are_announced_a_lead_before_their_sound() -> None:
 
 def test_credit_keeps_the_lookahead_full_and_no_more() -> None:
     own, clock = channel(), Clock()
-    assert own.credit() == int(10.0 / BLOCK_SECONDS)
+    assert own.credit().until == int(10.0 / BLOCK_SECONDS)
     tones = Tones("tones")
-    fill(own, tones, own.credit())
-    assert own.credit() == tones.number
+    fill(own, tones, own.credit().until)
+    assert own.credit().until == tones.number
     own.advance(clock.now)
     run(own, clock, 2.4)
-    assert own.credit() > tones.number
+    assert own.credit().until > tones.number
     assert own.ahead == pytest.approx(10.0 - 2.0 - 2.4, abs=0.6)
 
 
@@ -91,6 +93,105 @@ def test_a_packet_out_of_order_is_refused() -> None:
     fill(own, Tones("tones"), 3)
     with pytest.raises(LinkError, match="got packet 7"):
         own.receive(next(Tones("tones", number=7, start=7 * BLOCK).packets(1)))
+
+
+def silent(tones: Tones) -> Tones:
+    """The same in no format."""
+    list(tones.encodings.want(Credit("tones", 0, 0)))
+    return tones
+
+
+def supply(own: Channel, tones: Tones, *formats: str) -> None:
+    """What a studio does with the channel's credit."""
+    own.formats = formats
+    for encoded in tones.encodings.want(own.credit()):
+        own.add(encoded)
+
+
+def test_a_format_is_wanted_from_the_burst_on_and_is_there_at_once() -> None:
+    own, clock, tones = channel(), Clock(), silent(Tones("tones"))
+    fill(own, tones, 30)
+    own.advance(clock.now)
+    run(own, clock, 1.2)
+    assert own.first("mp3") is None
+    assert own.credit().since == own.log.burst(2.0) > 0
+    supply(own, tones, "mp3")
+    assert own.first("mp3") == own.log.burst(2.0)
+    fill(own, tones, 10)
+    released = run(own, clock, 7.0)
+    assert all(set(packet.data) == {"mp3"} for packet in released)
+
+
+def test_after_an_encore_a_format_is_wanted_of_live_packets_alone() -> None:
+    own, clock, tones = channel(), Clock(), silent(Tones("tones", length=10))
+    fill(own, tones, 25)
+    own.advance(clock.now)
+    run(own, clock, 8.0)
+    assert own.state == "encore"
+    supply(own, tones, "opus")
+    assert own.first("opus") is None
+    wanted = own.position()
+    back = silent(Tones("tones", number=wanted.number, start=wanted.start, piece=7))
+    fill(own, back, 30)
+    run(own, clock, 2.0)
+    assert own.state == "live"
+    assert own.credit().since == wanted.number
+    own.add(Encoded("tones", wanted.number - 1, "opus", b"of a packet before the encore"))
+    supply(own, back, "opus")
+    first = own.first("opus")
+    assert first is not None
+    assert not own.log[first].title.endswith(ENCORE)
+    page = next(iter(pages(own.log[first].data["opus"])))
+    assert page.sequence == first + 2
+
+
+def test_an_encore_is_played_in_the_formats_that_are_heard() -> None:
+    own, clock, tones = channel(), Clock(), silent(Tones("tones", length=10))
+    fill(own, tones, 25)
+    own.advance(clock.now)
+    run(own, clock, 1.2)
+    supply(own, tones, "mp3")
+    released = run(own, clock, 12.0)
+    assert own.state == "encore"
+    assert all("mp3" in packet.data for packet in released)
+
+
+def test_what_a_lost_studio_had_not_made_in_a_format_wanted_is_asked_for_again() -> None:
+    own, clock, tones = channel(), Clock(), silent(Tones("tones"))
+    fill(own, tones, 40)
+    own.advance(clock.now)
+    own.formats = ("mp3",)
+    for encoded in itertools.islice(tones.encodings.want(own.credit()), 20):
+        own.add(encoded)
+    own.lost()
+    wanted = own.position()
+    assert (wanted.fresh, wanted.number) == (False, 20)
+    back = Tones("tones", number=wanted.number, start=wanted.start)
+    fill(own, back, 30)
+    released = run(own, clock, 8.0)
+    assert own.encores == 0
+    assert all("mp3" in packet.data for packet in released)
+
+
+def test_without_the_rest_of_a_format_an_encore_is_played_of_what_there_is() -> None:
+    own, clock, tones = channel(), Clock(), silent(Tones("tones", length=10))
+    fill(own, tones, 40)
+    own.advance(clock.now)
+    own.formats = ("mp3",)
+    for encoded in itertools.islice(tones.encodings.want(own.credit()), 20):
+        own.add(encoded)
+    own.lost()
+    released = run(own, clock, 12.0)
+    assert own.state == "encore"
+    assert all("mp3" in packet.data for packet in released)
+
+
+def test_a_format_of_a_packet_never_sent_is_refused() -> None:
+    own, clock = channel(), Clock()
+    fill(own, Tones("tones"), 30)
+    own.advance(clock.now)
+    with pytest.raises(LinkError, match="wanted below 30"):
+        own.add(Encoded("tones", 30, "opus", b""))
 
 
 def test_a_studio_that_comes_back_in_time_goes_on_at_the_very_frame() -> None:

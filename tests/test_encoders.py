@@ -9,7 +9,7 @@ from radio.config import StationConfig
 from radio.formats import BLOCK, FORMATS
 from radio.ogg import pages
 from radio.studio.encoders import ENCODERS
-from sound import Pcm, decode, decode_mpg123, lag, noise, tone
+from sound import Pcm, decode, decode_mpg123, lag, noise, samples, tone
 
 BLOCKS = 12
 SETTLING = 4608
@@ -21,17 +21,18 @@ def encode(name: str, sound: Pcm, *, restart_at: int | None = None, **station: i
     """The packets of the sound; a new encoder takes over at block `restart_at`."""
     config = StationConfig(**station)  # type: ignore[arg-type]
     encoder = ENCODERS[name](config)
+    pcm = samples(sound)
     packets = []
     for number in range(len(sound) // BLOCK):
         start = number * BLOCK
         if number == restart_at:
-            encoder = ENCODERS[name](config, before=sound[:start])
-        packets.append(encoder.encode(sound[start : start + BLOCK], number, start))
+            encoder = ENCODERS[name](config, before=pcm[:start])
+        packets.append(encoder.encode(pcm[start : start + BLOCK], number, start))
     return packets
 
 
 def header(name: str) -> bytes:
-    return ENCODERS[name](StationConfig()).header
+    return ENCODERS[name].header(StationConfig())
 
 
 def likeness(one: Pcm, other: Pcm) -> float:
@@ -120,8 +121,9 @@ def test_opus_keeps_to_its_bitrate_for_tonal_music() -> None:
 
 def test_what_mp3_holds_back_comes_with_flush() -> None:
     sound = noise(4 * BLOCK)
+    pcm = samples(sound)
     encoder = ENCODERS["mp3"](StationConfig())
-    packets = [encoder.encode(sound[n * BLOCK : (n + 1) * BLOCK], n, n * BLOCK) for n in range(4)]
+    packets = [encoder.encode(pcm[n * BLOCK : (n + 1) * BLOCK], n, n * BLOCK) for n in range(4)]
     heard = decode(b"".join(packets) + encoder.flush())
     delay = FORMATS["mp3"].delay
     assert likeness(heard[delay : delay + 4 * BLOCK], sound) > 0.7

@@ -8,9 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radio import link
+from radio.config import StationConfig
 from radio.errors import LinkError
-from radio.link import Credit, Hello, Packet, Position, Report, SignOn, Skip, Stop, Trouble
+from radio.formats import BLOCK
+from radio.link import Credit, Encoded, Hello, Packet, Position, Report, SignOn, Skip, Stop, Trouble
 from radio.music.events import BarEvent, ControlEvent, NoteEvent, PieceEvent
+from radio.studio.encoders import ENCODERS
+from sound import noise, samples
 
 text = st.text(max_size=20)
 count = st.integers(0, 2**40)
@@ -37,7 +41,8 @@ positions = st.builds(Position, count, count, st.booleans())
 messages = st.one_of(
     packets,
     st.builds(Hello, count, st.dictionaries(text, positions, max_size=4)),
-    st.builds(Credit, text, count),
+    st.builds(Credit, text, count, count, st.lists(text, max_size=3).map(tuple)),
+    st.builds(Encoded, text, count, text, st.binary(max_size=200)),
     st.builds(Skip, text),
     st.just(Stop()),
     st.builds(SignOn, text, st.dictionaries(text, st.binary(max_size=99), max_size=3)),
@@ -63,9 +68,13 @@ def test_garbage_is_a_link_error_or_waits_for_more(data: bytes) -> None:
         list(link.Unpacker().feed(data))
 
 
-@pytest.mark.parametrize("body", [b"", b"\x90", b"\x91\xa4Nope", b"\x92\xa6Credit\x01", b"\xc1"])
+ENCODED_TEXT = b"\x95\xa7Encoded\xa1a\x01\xa1b\xa1c"
+"""Its data is text."""
+
+
+@pytest.mark.parametrize("body", [b"", b"\x90", b"\x91\xa4Nope", b"\x92\xa6Credit\x01", b"\xc1", ENCODED_TEXT])
 def test_a_body_that_is_no_message_is_refused(body: bytes) -> None:
-    with pytest.raises(LinkError, match="not a message"):
+    with pytest.raises(LinkError, match=r"not a(n encoded packet| message)"):
         link.unpack(body)
 
 
@@ -82,3 +91,10 @@ def test_a_moved_packet_keeps_its_sound_and_takes_its_events_along() -> None:
     assert (moved.number, moved.start, moved.events[0].at) == (9, 5000, 5010)
     assert moved.data == packet.data
     assert packet.moved(7, 1000) is packet
+
+
+def test_a_packet_takes_another_format_with_its_own_stamp() -> None:
+    pcm = samples(noise(BLOCK))
+    there, here = (ENCODERS["opus"](StationConfig()).encode(pcm, number, number * BLOCK) for number in (3, 9))
+    packet = Packet("bach", 9, 9 * BLOCK, BLOCK, {"mp3": b"abc"}).also("opus", there)
+    assert packet.data == {"mp3": b"abc", "opus": here}

@@ -111,6 +111,7 @@ async def test_a_studio_that_is_killed_is_back_before_anyone_hears_it(tmp_path: 
         own.tune_in(*(f"/{name}.mp3" for name in names))
         own.follow("bach")
         await own.until(lambda s: s["listeners"] == len(names))
+        await own.until(lambda s: all(c["lookahead"] > LOOKAHEAD - 4 for c in s["channels"].values()))
         os.kill(own_status["studio"]["pid"], signal.SIGKILL)
         killed = time.monotonic()
         await process.said("killed by SIGKILL")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,10 +14,11 @@ import pytest
 
 from radio.config import ChannelConfig, PerformerConfig, StationConfig
 from radio.formats import BLOCK, FORMATS, RATE
-from radio.link import Packet, Position
+from radio.link import Credit, Packet, Position
 from radio.music.events import BarEvent, NoteEvent, PieceEvent
 from radio.music.score import Bar, Piece
 from radio.studio import soundfont
+from radio.studio.encodings import Encodings
 from radio.studio.programme import PAUSE, Programme
 from radio.studio.scale import ScaleComposer
 from sound import Pcm, decode, lag, measure
@@ -27,17 +29,36 @@ CHANNEL = ChannelConfig("scales", "Scales", breath=1.0, performer=PerformerConfi
 BEGINNING = Position(0, 0, True)
 
 
+@dataclass
+class Making:
+    """A programme whose sound is made into packets of every format."""
+
+    position: Position
+    programme: Programme
+    encodings: Encodings
+
+    def next_packet(self, timeout: float) -> Packet | None:
+        while sound := self.programme.next_sound(timeout):
+            if sound.start >= self.position.start:
+                number = self.encodings.number
+                assert not list(self.encodings.want(Credit(CHANNEL.name, number, number, tuple(FORMATS))))
+                return self.encodings.packet(sound)
+            self.encodings.remember(sound)
+        return None
+
+
 @contextmanager
-def programme(folder: Path, position: Position = BEGINNING, bars: ScaleComposer | None = None) -> Iterator[Programme]:
+def programme(folder: Path, position: Position = BEGINNING, bars: ScaleComposer | None = None) -> Iterator[Making]:
     station = StationConfig(state=folder)
     own = Programme(station, CHANNEL, bars or ScaleComposer(3), position, soundfont.find(None))
+    encodings = Encodings(station, CHANNEL.name, position.number)
     try:
-        yield own
+        yield Making(position, own, encodings)
     finally:
         own.close()
 
 
-def packets(own: Programme, count: int) -> list[Packet]:
+def packets(own: Making, count: int) -> list[Packet]:
     made = [own.next_packet(1.0) for _ in range(count)]
     assert all(made)
     return [packet for packet in made if packet]
@@ -60,7 +81,7 @@ def levels(pcm: Pcm, size: int) -> npt.NDArray[np.float64]:
 def minute(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Packet], Mapping[str, bytes]]:
     """A minute and a half of programme."""
     with programme(tmp_path_factory.mktemp("state")) as own:
-        return packets(own, 375), own.headers
+        return packets(own, 375), own.encodings.headers
 
 
 Minute = tuple[list[Packet], Mapping[str, bytes]]
@@ -180,7 +201,7 @@ def test_a_position_that_the_saved_piece_does_not_reach_is_a_new_piece(tmp_path:
 def test_a_skip_ends_the_piece_softly_and_numbers_go_on(tmp_path: Path) -> None:
     with programme(tmp_path) as own:
         made = packets(own, 12)
-        own.skip()
+        own.programme.skip()
         made += packets(own, 30)
     opening = next(packet for packet in made[1:] if packet.opening)
     assert 12 <= opening.number <= 12 + 4 + PAUSE
@@ -218,5 +239,5 @@ def test_without_bars_there_is_no_packet_and_with_them_it_goes_on(tmp_path: Path
 def test_asked_to_stop_it_gives_nothing_more(tmp_path: Path) -> None:
     with programme(tmp_path) as own:
         packets(own, 2)
-        own.stop()
+        own.programme.stop()
         assert own.next_packet(10.0) is None

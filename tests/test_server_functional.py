@@ -14,9 +14,12 @@ from aiohttp import ClientSession, WSMsgType, web
 
 from fakes import Clock, Tones, config
 from radio.air import listener as listeners
+from radio.air import station as stations
+from radio.air.channel import Channel
 from radio.air.server import application
 from radio.air.station import Station
 from radio.formats import BLOCK, FORMATS, RATE
+from radio.link import Credit
 from sound import decode
 
 
@@ -37,8 +40,17 @@ class Air:
         """Packets from the studio."""
         own = self.tones.setdefault(name, Tones(name, station=self.station.config.station))
         self.station.transmissions[name].channel.headers = own.headers
+        self.station.on_credit = self._credit
         for packet in own.packets(count):
             self.station.receive(packet)
+
+    def silence(self, name: str) -> None:
+        """The studio has not been asked for any format so far."""
+        list(self.tones[name].encodings.want(Credit(name, 0, 0)))
+
+    def _credit(self, channel: Channel) -> None:
+        for encoded in self.tones[channel.name].encodings.want(channel.credit()):
+            self.station.add(encoded)
 
     async def run(self, seconds: float) -> None:
         """Lets time pass."""
@@ -160,6 +172,48 @@ async def test_opus_begins_with_its_headers_and_decodes(air: Air) -> None:
     assert body[28:36] == b"OpusHead"
     whole = body[: body.rindex(b"OggS")]
     assert len(decode(whole)) > 2 * RATE
+
+
+async def test_the_first_listener_of_a_format_hears_what_was_made_for_nobody(air: Air) -> None:
+    air.silence("bach")
+    air.send("bach", 40)
+    await air.run(12)
+    _, headers, body = parse(await raw(air, b"GET /bach.opus HTTP/1.1\r\nHost: x\r\n\r\n", until=30_000))
+    channel = air.station.transmissions["bach"].channel
+    assert int(headers["x-radio-frame"]) == BLOCK * channel.log.burst(channel.burst)
+    assert len(decode(body[: body.rindex(b"OggS")])) > RATE
+
+
+async def test_a_format_is_made_as_long_as_it_is_heard_and_a_while_longer(air: Air) -> None:
+    channel = air.station.transmissions["bach"].channel
+    reader, writer = await asyncio.open_connection("127.0.0.1", air.port)
+    writer.write(b"GET /bach.mp3 HTTP/1.0\r\n\r\n")
+    await reader.readuntil(b"\r\n\r\n")
+    drained = asyncio.create_task(_drain(reader))
+    for _ in range(200):
+        air.send("bach", 1)
+        await air.run(BLOCK / RATE)
+    assert channel.formats == ("mp3",)
+    for listener in tuple(air.station.transmissions["bach"].mounts["mp3"].listeners):
+        listener.end("left")
+    await drained
+    await air.run(stations.LINGER - 1)
+    assert channel.formats == ("mp3",)
+    await air.run(1.5)
+    assert channel.formats == ()
+    writer.close()
+
+
+async def test_without_a_studio_a_format_nobody_heard_is_503_in_time(air: Air, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stations, "PATIENCE", 0.01)
+    air.silence("bach")
+    air.send("bach", 30)
+    air.station.on_credit = lambda channel: None
+    await air.run(14)
+    async with ClientSession() as session, session.get(f"{air.url}/bach.opus") as answer:
+        assert answer.status == 503
+        assert answer.headers["Retry-After"]
+        assert "/bach.opus cannot be made now" in await answer.text()
 
 
 async def test_a_channel_that_is_not_there_is_404_with_near_names(air: Air) -> None:

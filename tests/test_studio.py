@@ -14,7 +14,7 @@ import pytest
 from radio import link
 from radio.config import ChannelConfig, Config, StationConfig
 from radio.errors import LinkError, MissingError
-from radio.link import Credit, Hello, Message, Packet, Position, Report, SignOn, Skip, Stop, Trouble
+from radio.link import Credit, Encoded, Hello, Message, Packet, Position, Report, SignOn, Skip, Stop, Trouble
 from radio.music.score import Bar, Piece
 from radio.studio import studio
 from radio.studio.scale import ScaleComposer
@@ -116,6 +116,18 @@ def test_a_channel_signs_on_and_sends_as_far_as_it_has_credit(tmp_path: Path) ->
         assert isinstance(air.receive((Packet, Report)), Report)
         air.send(Credit("bach", 4))
         assert air.receive(Packet).number == 3
+
+
+def test_a_format_is_made_when_it_is_wanted_also_of_what_was_sent(tmp_path: Path) -> None:
+    with working(tmp_path) as (air, _):
+        air.send(Hello(link.VERSION, {"bach": START}), Credit("bach", 3))
+        assert not any(air.receive(Packet).data for _ in range(3))
+        air.send(Credit("bach", 3, 1, ("mp3",)))
+        assert [air.receive(Encoded).number for _ in range(2)] == [1, 2]
+        air.send(Credit("bach", 4, 1, ("mp3",)))
+        assert set(air.receive(Packet).data) == {"mp3"}
+        air.send(Credit("bach", 5, 1))
+        assert not air.receive(Packet).data
 
 
 def test_it_reports_its_figures(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from radio.air.clock import Pace
 from radio.air.log import PacketLog
 from radio.errors import LinkError
 from radio.formats import BLOCK, RATE
-from radio.link import Packet, Position
+from radio.link import Credit, Encoded, Packet, Position
 from radio.music.events import BarEvent, PieceEvent
 
 BLOCK_SECONDS = BLOCK / RATE
@@ -32,6 +32,8 @@ class Channel:
         self.on_staged: Callable[[Packet, bool], None] = lambda packet, encore: None
         self.on_released: Callable[[Packet], None] = lambda packet: None
         self.headers: Mapping[str, bytes] = {}
+        self.formats: tuple[str, ...] = ()
+        """Those that the studio is asked for."""
         self.log = PacketLog()
         self.pace: Pace | None = None
         self.encores = 0
@@ -47,6 +49,8 @@ class Channel:
         self._number = self._start = 0
         self._expected = self._expected_start = 0
         """Of the studio's numbering, which runs apart from ours once an encore was played."""
+        self._live: tuple[int, int] | None = None
+        """Number of the packet from which on all are live, and what it has on the studio's; None in an encore."""
         self._released_encore = False
 
     @property
@@ -60,8 +64,10 @@ class Channel:
 
     @property
     def ahead(self) -> float:
-        """Seconds held that were not yet released, encores not counted."""
-        return (len(self._ahead) + sum(not encore for _, encore in self._staged)) * BLOCK_SECONDS
+        """Seconds held, in every format wanted, that were not yet released; encores not counted."""
+        staged = sum(not encore for _, encore in self._staged)
+        made = sum(packet.holds(self.formats) for packet in self._ahead)
+        return (staged + made) * BLOCK_SECONDS
 
     @property
     def frame(self) -> int:
@@ -81,10 +87,21 @@ class Channel:
             self._expected, self._expected_start = self._number, self._start
         return Position(self._expected, self._expected_start, fresh)
 
-    def credit(self) -> int:
-        """Packets with numbers below this may be sent, in the studio's numbering."""
+    def lost(self) -> None:
+        """The studio is gone: what it had not yet made in every format wanted is to be asked for again."""
+        made = next((n for n, packet in enumerate(self._ahead) if not packet.holds(self.formats)), len(self._ahead))
+        while len(self._ahead) > made:
+            packet = self._ahead.pop()
+            self._expected, self._expected_start = packet.number, packet.start
+
+    def credit(self) -> Credit:
+        """What the studio may send, in its own numbering."""
         wanted = int(max(self.lookahead, self.burst + 2) / BLOCK_SECONDS)
-        return self._expected + max(0, wanted - len(self._ahead))
+        since = self._expected - len(self._ahead)
+        if self._live is not None:
+            begun, shift = self._live
+            since = max(self.log.burst(self.burst), begun) - shift
+        return Credit(self.name, self._expected + max(0, wanted - len(self._ahead)), since, self.formats)
 
     def receive(self, packet: Packet) -> None:
         """Takes the studio's next packet.
@@ -97,6 +114,36 @@ class Channel:
             raise LinkError(f"{self.name}: got packet {packet.number} at {packet.start}, wanted {wanted}")
         self._expected, self._expected_start = packet.number + 1, packet.start + packet.frames
         self._ahead.append(packet)
+
+    def add(self, encoded: Encoded) -> None:
+        """Takes a packet in one more format; one that is gone, or lies before an encore, is no longer of use.
+
+        Raises:
+            LinkError: the packet was never sent.
+        """
+        if encoded.number >= self._expected:
+            raise LinkError(f"{self.name}: packet {encoded.number} in {encoded.form}, wanted below {self._expected}")
+        ahead = encoded.number - (self._expected - len(self._ahead))
+        if ahead >= 0:
+            self._ahead[ahead] = self._ahead[ahead].also(encoded.form, encoded.data)
+        elif self._live is not None:
+            begun, shift = self._live
+            number = encoded.number + shift
+            if number >= self.log.next:
+                packet, encore = self._staged[number - self.log.next]
+                self._staged[number - self.log.next] = packet.also(encoded.form, encoded.data), encore
+            elif number >= max(begun, self.log.first):
+                self.log[number] = self.log[number].also(encoded.form, encoded.data)
+
+    def first(self, form: str) -> int | None:
+        """Number of the packet that somebody who tunes in now is given first.
+
+        None as long as there is none in this format, or one already staged is not.
+        """
+        if not all(packet.holds((form,)) for packet, _ in self._staged):
+            return None
+        number = self.log.from_which((form,), self.log.burst(self.burst))
+        return number if number < self.log.next else None
 
     def sign_on(self, now: float) -> bool:
         """Signs on once there is a burst and a little more, with the burst released at once; whether it is on."""
@@ -138,6 +185,8 @@ class Channel:
                 if found is None:
                     return
                 packet, encore = found, True
+            if not encore and self._live is None:
+                self._live = self._number, self._number - packet.number
             packet = packet.moved(self._number, self._start)
             self._number, self._start = packet.number + 1, packet.start + packet.frames
             self._staged.append((packet, encore))
@@ -147,10 +196,11 @@ class Channel:
         """The next packet of the encore, which begins, or begins again, as needed; None if nothing was ever sent."""
         for _ in range(2):
             if self._encore is None:
-                self._again = self.log.finished()
+                self._again = self.log.finished(self.formats)
                 if not self._again:
                     return None
                 self.encores += 1
+                self._live = None
                 self._encore = iter(self._again)
             packet = next(self._encore, None)
             if packet is not None:

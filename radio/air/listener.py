@@ -64,7 +64,11 @@ class Listener:
             return
         for number in range(self.number, min(self.log.next, self.number + MOST)):
             packet = self.log[number]
-            data = packet.data[self.form]
+            data = packet.data.get(self.form)
+            if data is None:
+                # Only if the studio went away just as it began with this format.
+                self.end("off air")
+                return
             if self.icy:
                 data = self.icy.feed(data, packet.title)
             self.transport.write(data)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from radio.formats import RATE
 from radio.link import Packet
@@ -46,6 +46,10 @@ class PacketLog:
             if self._openings and self._openings[0] == gone.number:
                 self._openings.popleft()
 
+    def __setitem__(self, number: int, packet: Packet) -> None:
+        """The packet with this number in more formats."""
+        self._packets[number - self.first] = packet
+
     def __getitem__(self, number: int) -> Packet:
         """The packet with this number, first ≤ number < next."""
         return self._packets[number - self.first]
@@ -58,12 +62,29 @@ class PacketLog:
             held += self[number].frames / RATE
         return number
 
-    def finished(self) -> list[Packet]:
-        """The packets of the last finished piece; of all there is where no piece is whole."""
+    def from_which(self, formats: Collection[str], first: int, stop: int | None = None) -> int:
+        """The lowest number, not below `first`, from which on every packet before `stop` is there in the formats."""
+        number = self.next if stop is None else stop
+        while number > first and self[number - 1].holds(formats):
+            number -= 1
+        return number
+
+    def finished(self, formats: Collection[str] = ()) -> list[Packet]:
+        """The packets of the last finished piece; of all there is where no piece is whole.
+
+        Where that was not made in all these formats: the latest packets that were, if any were.
+        """
         openings = list(self._openings)
+        piece = (openings[0] if openings else self.first, self.next)
         if len(openings) >= 2:
-            return list(self._range(openings[-2], openings[-1]))
-        return list(self._range(openings[0] if openings else self.first, self.next))
+            piece = (openings[-2], openings[-1])
+        if self.from_which(formats, *piece) > piece[0]:
+            stop = self.next
+            while stop > self.first and not self[stop - 1].holds(formats):
+                stop -= 1
+            if stop > self.first:
+                piece = (self.from_which(formats, self.first, stop), stop)
+        return list(self._range(*piece))
 
     def _range(self, start: int, stop: int) -> Iterator[Packet]:
         return (self[number] for number in range(start, stop))

@@ -12,7 +12,7 @@ from radio import link
 from radio.air.channel import Channel
 from radio.air.station import Station
 from radio.errors import LinkError, MissingError
-from radio.link import Credit, Hello, Message, Packet, Report, SignOn, Stop, Trouble
+from radio.link import Encoded, Hello, Message, Packet, Report, SignOn, Stop, Trouble
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class Receiver:
             self._writer.write(link.pack(message))
 
     def _credit(self, channel: Channel) -> None:
-        self.send(Credit(channel.name, channel.credit()))
+        self.send(channel.credit())
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._writer is not None:
@@ -87,6 +87,8 @@ class Receiver:
             if self._writer is writer:
                 self._writer = None
                 station.studio = "away"
+                for channel in channels.values():
+                    channel.lost()
             writer.close()
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
@@ -101,6 +103,8 @@ class Receiver:
             case Packet():
                 station.receive(message)
                 station.troubles.pop(message.channel, None)
+            case Encoded():
+                station.add(message)
             case SignOn(name, headers):
                 if name not in station.transmissions:
                     raise LinkError(f"channel {name!r} signs on, which is not on this station")

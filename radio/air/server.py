@@ -121,7 +121,9 @@ async def _audio(request: web.Request) -> web.StreamResponse:
         return _problem(request, 503, f"{found.channel.name} is not on the air yet", state=found.channel.state)
     if station.listeners >= own.max_listeners:
         return _problem(request, 503, "the station is full", listeners=station.listeners)
-    frame = mount.first_frame()
+    frame = await station.supplied(found, mount)
+    if frame is None:
+        return _problem(request, 503, f"{mount.path} cannot be made now", studio=station.studio)
     begin = head(request.version, headers(own, found.config, mount.form, icy=icy, frame=frame))
     if tune := request.query.get("tune", "")[: feed.LONGEST_TUNE]:
         found.feed.tuned(tune, frame)

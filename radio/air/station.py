@@ -19,12 +19,16 @@ from radio.air.listener import Listener
 from radio.config import ChannelConfig, Config
 from radio.errors import LinkError
 from radio.formats import FORMATS
-from radio.link import Packet
+from radio.link import Encoded, Packet
 
 log = logging.getLogger(__name__)
 
 SLOWEST = 0.5
 """Seconds between two looks at a channel that has nothing to release."""
+LINGER = 30.0
+"""Seconds for which a format is still made after its last listener has left."""
+PATIENCE = 8.0
+"""Seconds that a listener waits for a format nobody else listens to."""
 
 
 class Mount:
@@ -33,6 +37,10 @@ class Mount:
     def __init__(self, channel: Channel, form: str, metaint: int) -> None:
         self.channel, self.form, self.metaint = channel, FORMATS[form], metaint
         self.listeners: set[Listener] = set()
+        self.heard = -LINGER
+        """When somebody listened, or wanted to, last."""
+        self.news = asyncio.Event()
+        """Wakes those who wait for the studio to begin with this format."""
         self.peak = 0
         self.ended: Counter[str] = Counter()
 
@@ -42,7 +50,8 @@ class Mount:
 
     def join(self, transport: asyncio.Transport, head: bytes, *, icy: bool, now: float) -> Listener:
         """Begins a response: head, format header and burst leave at once."""
-        first = self.channel.log.burst(self.channel.burst)
+        first = self.channel.first(self.form.name)
+        assert first is not None, f"{self.path} has nothing to send yet"
         interleaver = Interleaver(self.metaint) if icy else None
         listener = Listener(transport, self.channel.log, self.form.name, first, interleaver, now)
         start = self.channel.headers.get(self.form.name, b"")
@@ -54,10 +63,10 @@ class Mount:
         self.peak = max(self.peak, len(self.listeners))
         return listener
 
-    def first_frame(self) -> int:
-        """The source frame at which the sound of a response that begins now begins."""
-        log_ = self.channel.log
-        return log_[log_.burst(self.channel.burst)].start - self.form.delay
+    def first_frame(self) -> int | None:
+        """The source frame at which the sound of a response that begins now begins; None if none can begin yet."""
+        first = self.channel.first(self.form.name)
+        return None if first is None else self.channel.log[first].start - self.form.delay
 
     def write(self, now: float) -> None:
         """Writes what is new to every listener, and lets go of those who have ended."""
@@ -100,11 +109,22 @@ class Transmission:
     def listeners(self) -> int:
         return sum(len(mount.listeners) for mount in self.mounts.values())
 
+    def choose(self, now: float) -> None:
+        """Asks the studio for the formats that are listened to, or were until lately."""
+        heard = (form for form, mount in self.mounts.items() if now - mount.heard < LINGER)
+        self.channel.formats = tuple(heard)
+
     def advance(self, now: float) -> float:
         """Releases what is due and writes it; when to look again."""
+        for mount in self.mounts.values():
+            if mount.listeners:
+                mount.heard = now
+        self.choose(now)
         if self.channel.advance(now):
             for mount in self.mounts.values():
                 mount.write(now)
+                mount.news.set()
+                mount.news.clear()
         if now - self.told >= 1.0 and self.channel.log:
             self.told = now
             self.feed.clock()
@@ -137,15 +157,47 @@ class Station:
         """Takes a packet from the studio.
 
         Raises:
-            LinkError: of no channel here, out of order, or without a format that is sent.
+            LinkError: of no channel here, or out of order.
         """
-        transmission = self.transmissions.get(packet.channel)
+        self._of(packet).channel.receive(packet)
+
+    def add(self, encoded: Encoded) -> None:
+        """Takes a packet that is here already in one more format.
+
+        Raises:
+            LinkError: of no channel, format or packet here.
+        """
+        transmission = self._of(encoded)
+        mount = transmission.mounts.get(encoded.form)
+        if mount is None:
+            raise LinkError(f"{encoded.channel} in {encoded.form!r}, a format that is not on this station")
+        transmission.channel.add(encoded)
+        mount.news.set()
+        mount.news.clear()
+
+    def _of(self, message: Packet | Encoded) -> Transmission:
+        transmission = self.transmissions.get(message.channel)
         if transmission is None:
-            raise LinkError(f"a packet for channel {packet.channel!r}, which is not on this station")
-        missing = set(transmission.mounts) - set(packet.data)
-        if missing:
-            raise LinkError(f"{packet.channel}: a packet without {', '.join(sorted(missing))}")
-        transmission.channel.receive(packet)
+            raise LinkError(f"a packet for channel {message.channel!r}, which is not on this station")
+        return transmission
+
+    async def supplied(self, transmission: Transmission, mount: Mount) -> int | None:
+        """Waits until somebody can begin to listen at a mount.
+
+        Returns the source frame at which the sound begins; None if the studio did not give the format in time.
+        """
+        mount.heard = self.clock()
+        before = transmission.channel.formats
+        transmission.choose(mount.heard)
+        if transmission.channel.formats != before:
+            self.on_credit(transmission.channel)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while (frame := mount.first_frame()) is None:
+                    await mount.news.wait()
+        except TimeoutError:
+            return None
+        return frame
 
     async def run(self) -> None:
         """Keeps time for all channels, until cancelled. Channels are spread over a block, not released together."""

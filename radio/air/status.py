@@ -42,6 +42,7 @@ def _channel(station: Station, one: Transmission) -> dict[str, Any]:
         "now": _now(one),
         "frame": channel.frame,
         "lookahead": round(channel.ahead, 2),
+        "formats": list(channel.formats),
         "listeners": {mount.form.name: len(mount.listeners) for mount in mounts},
         "peak": {mount.form.name: mount.peak for mount in mounts},
         "ended": evicted,

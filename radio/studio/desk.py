@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from radio.config import ChannelConfig, StationConfig
-from radio.link import Message, Packet, Position, SignOn, Trouble
+from radio.link import Credit, Message, Packet, Position, SignOn, Trouble
+from radio.studio.encodings import Encodings
 from radio.studio.programme import Bars, Programme
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ class Desk:
         self.failures = 0
         self._bars, self._soundfont, self._send = bars, soundfont, send
         self._position = position
-        self._credit = 0
+        self._credit = Credit(channel.name, 0)
         self._changed = threading.Condition()
         self._stop = threading.Event()
         self._programme: Programme | None = None
@@ -64,10 +65,10 @@ class Desk:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def allow(self, until: int) -> None:
-        """Packets with numbers below this may be sent."""
+    def allow(self, credit: Credit) -> None:
+        """What may be sent, and in which formats."""
         with self._changed:
-            self._credit = until
+            self._credit = credit
             self._changed.notify_all()
 
     def skip(self) -> None:
@@ -104,14 +105,21 @@ class Desk:
 
     def _work(self) -> None:
         """Makes and sends packets until told to stop."""
-        programme = Programme(self.station, self.channel, self._bars, self._position, self._soundfont)
+        position = self._position
+        programme = Programme(self.station, self.channel, self._bars, position, self._soundfont)
+        encodings = Encodings(self.station, self.channel.name, position.number)
         try:
             with self._changed:
                 self._programme = programme
-            self._send(SignOn(self.channel.name, programme.headers))
+            self._send(SignOn(self.channel.name, encodings.headers))
             while not self._stop.is_set():
-                packet = programme.next_packet(PATIENCE)
-                if packet is not None and self._may_send(packet):
+                sound = programme.next_sound(PATIENCE)
+                if sound is None:
+                    self._encode(encodings)
+                elif sound.start < position.start:
+                    encodings.remember(sound)
+                elif self._may_send(encodings):
+                    packet = encodings.packet(sound)
                     self._send(packet)
                     self._sent(packet, programme)
         finally:
@@ -119,11 +127,23 @@ class Desk:
                 self._programme = None
             programme.close()
 
-    def _may_send(self, packet: Packet) -> bool:
-        """Waits for credit; False when told to stop instead."""
+    def _may_send(self, encodings: Encodings) -> bool:
+        """Waits for credit, and gives what else is wanted meanwhile; False when told to stop."""
+        while not self._stop.is_set():
+            credit = self._encode(encodings)
+            if encodings.number < credit.until:
+                return True
+            with self._changed:
+                self._changed.wait_for(lambda seen=credit: self._credit is not seen or self._stop.is_set())  # type: ignore[misc]
+        return False
+
+    def _encode(self, encodings: Encodings) -> Credit:
+        """Makes the formats wanted now."""
         with self._changed:
-            self._changed.wait_for(lambda: packet.number < self._credit or self._stop.is_set())
-        return not self._stop.is_set()
+            credit = self._credit
+        for encoded in encodings.want(credit):
+            self._send(encoded)
+        return credit
 
     def _sent(self, packet: Packet, programme: Programme) -> None:
         self._position = Position(packet.number + 1, packet.start + packet.frames, fresh=False)

@@ -16,8 +16,8 @@ from radio import ogg
 from radio.config import StationConfig
 from radio.formats import BLOCK, FORMATS, HEADER_PAGES, OPUS_PRESKIP, RATE, opus_granule
 
-Pcm = npt.NDArray[np.float32]
-"""(frames, 2), −1 to 1."""
+Samples = npt.NDArray[np.int16]
+"""(frames, 2)"""
 
 LAME_QUALITY = 5
 """Of 2 (best) to 7: 5 costs 1.0 % of a core a channel, 2 costs 1.65 % and 7, without noise shaping, 0.6 %."""
@@ -35,13 +35,15 @@ class Encoder(Protocol):
     """One format of one channel."""
 
     content_type: str
-    header: bytes
-    """What a listener gets before the first packet."""
 
-    def __init__(self, station: StationConfig, before: Pcm | None = None) -> None:
+    @staticmethod
+    def header(station: StationConfig) -> bytes:
+        """What a listener gets before the first packet."""
+
+    def __init__(self, station: StationConfig, before: Samples | None = None) -> None:
         """To go on from sound already sent, `before` holds the frames before the first block."""
 
-    def encode(self, pcm: Pcm, number: int, start: int) -> bytes:
+    def encode(self, pcm: Samples, number: int, start: int) -> bytes:
         """The packet of one block, with its number and its start in frames."""
 
     def flush(self) -> bytes:
@@ -56,10 +58,13 @@ class Mp3:
     """
 
     content_type = FORMATS["mp3"].content_type
-    header = b""
     PRIMING = FORMATS["mp3"].delay - LAME_DELAY
 
-    def __init__(self, station: StationConfig, before: Pcm | None = None) -> None:
+    @staticmethod
+    def header(station: StationConfig) -> bytes:
+        return b""
+
+    def __init__(self, station: StationConfig, before: Samples | None = None) -> None:
         self._lame = lameenc.Encoder()
         self._lame.silence()
         self._lame.set_channels(2)
@@ -68,10 +73,10 @@ class Mp3:
         self._lame.set_bit_rate(station.bitrate)
         self._lame.set_quality(LAME_QUALITY)
         self._size = station.bitrate * 125 * BLOCK // RATE
-        self._held = bytearray(self._lame.encode(_int16(_last(before, self.PRIMING) / LAME_SCALE)))
+        self._held = bytearray(self._lame.encode(_scaled(_last(before, self.PRIMING))))
 
-    def encode(self, pcm: Pcm, number: int, start: int) -> bytes:
-        self._held += self._lame.encode(_int16(pcm / LAME_SCALE))
+    def encode(self, pcm: Samples, number: int, start: int) -> bytes:
+        self._held += self._lame.encode(_scaled(pcm))
         assert len(self._held) >= self._size, f"LAME held back {self._size - len(self._held)} bytes of a packet"
         packet = bytes(self._held[: self._size])
         del self._held[: self._size]
@@ -88,45 +93,47 @@ class Opus:
     PRIMING = 4800
     """Frames encoded and thrown away, so that a new encoder's predictions come near those of the one before it."""
 
-    def __init__(self, station: StationConfig, before: Pcm | None = None) -> None:
+    @staticmethod
+    def header(station: StationConfig) -> bytes:
+        head = ogg.opus_head(2, OPUS_PRESKIP, RATE)
+        tags = ogg.opus_tags("radio", [f"TITLE={station.name}"])
+        return bytes(ogg.Page((head,), 0, SERIAL, 0, ogg.FIRST)) + bytes(ogg.Page((tags,), 0, SERIAL, 1))
+
+    def __init__(self, station: StationConfig, before: Samples | None = None) -> None:
         codec: Any = av.CodecContext.create("libopus", "w")
-        codec.sample_rate, codec.layout, codec.format = RATE, "stereo", "flt"
+        codec.sample_rate, codec.layout, codec.format = RATE, "stereo", "s16"
         codec.bit_rate = station.opus_bitrate * 1000
         # Free VBR takes 40 % more than it was told for music as tonal as this; "constrained" keeps to the bitrate.
         codec.options = {"application": "audio", "vbr": "constrained", "compression_level": OPUS_EFFORT}
         codec.open()
         self._codec = codec
-        head = ogg.opus_head(2, OPUS_PRESKIP, RATE)
-        tags = ogg.opus_tags("radio", [f"TITLE={station.name}"])
-        self.header = bytes(ogg.Page((head,), 0, SERIAL, 0, ogg.FIRST)) + bytes(ogg.Page((tags,), 0, SERIAL, 1))
         if before is not None:
             self._packets(_last(before, self.PRIMING))
 
-    def encode(self, pcm: Pcm, number: int, start: int) -> bytes:
+    def encode(self, pcm: Samples, number: int, start: int) -> bytes:
         return bytes(ogg.Page(self._packets(pcm), opus_granule(start), SERIAL, number + HEADER_PAGES))
 
     def flush(self) -> bytes:
         return b""
 
-    def _packets(self, pcm: Pcm) -> tuple[bytes, ...]:
-        data: Any = np.ascontiguousarray(pcm, dtype=np.float32).reshape(1, -1)
-        frame = av.AudioFrame.from_ndarray(data, format="flt", layout="stereo")
+    def _packets(self, pcm: Samples) -> tuple[bytes, ...]:
+        data: Any = np.ascontiguousarray(pcm).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(data, format="s16", layout="stereo")
         frame.sample_rate = RATE
         return tuple(bytes(packet) for packet in self._codec.encode(frame))
 
 
-def _last(pcm: Pcm | None, frames: int) -> Pcm:
+def _last(pcm: Samples | None, frames: int) -> Samples:
     """The last so many frames, silence before them where there are fewer."""
-    found = np.zeros((frames, 2), dtype=np.float32)
+    found = np.zeros((frames, 2), dtype=np.int16)
     if pcm is not None and len(pcm):
         kept = pcm[-frames:]
         found[frames - len(kept) :] = kept
     return found
 
 
-def _int16(pcm: Pcm) -> bytes:
-    scaled = np.rint(np.clip(pcm, -1.0, 1.0) * 32767)
-    return scaled.astype("<i2").tobytes()
+def _scaled(pcm: Samples) -> bytes:
+    return np.clip(np.rint(pcm / np.float32(LAME_SCALE)), -32768, 32767).astype("<i2").tobytes()
 
 
 ENCODERS: dict[str, type[Encoder]] = {"mp3": Mp3, "opus": Opus}

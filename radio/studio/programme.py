@@ -1,8 +1,8 @@
-"""A channel's endless programme: pieces, one after the other, as packets. One thread runs it.
+"""A channel's endless programme: pieces, one after the other, as sound. One thread runs it.
 
-    bars → Playing (performer, synth) → blocks → loudness, AHEAD blocks later → encoders → packets
+    bars → Playing (performer, synth) → blocks → loudness, AHEAD blocks later → limiter → sounds
 
-It may be left at any packet and taken up again by another process, from the channel's journal.
+It may be left at any block and taken up again by another process, from the channel's journal.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -20,9 +19,9 @@ import numpy.typing as npt
 
 from radio.config import ChannelConfig, StationConfig
 from radio.formats import BLOCK
-from radio.link import Packet, Position
+from radio.link import Position
+from radio.music.events import Event
 from radio.music.score import Bar, Piece
-from radio.studio.encoders import ENCODERS, Encoder
 from radio.studio.journal import Journal, Level, Saved
 from radio.studio.limiter import Limiter
 from radio.studio.loudness import Leveller, Weighting
@@ -32,6 +31,8 @@ from radio.studio.synth import Synth
 log = logging.getLogger(__name__)
 
 Pcm = npt.NDArray[np.float32]
+"""(frames, 2)"""
+Samples = npt.NDArray[np.int16]
 """(frames, 2)"""
 
 AHEAD = 25
@@ -66,8 +67,23 @@ class Levelled:
     loudness: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A block as it is sent."""
+
+    start: int
+    pcm: Samples
+    events: tuple[Event, ...]
+    title: str
+    piece: int
+    """Serial number of the piece on its channel."""
+    opening: bool
+    loudness: float | None
+    """LUFS, short-term."""
+
+
 class Programme:
-    """One channel's packets from `position` on.
+    """One channel's sound from `position` on, and, where a piece is gone on with, a little from before it.
 
     Raises:
         MissingError: FluidSynth or the soundfont is not there.
@@ -78,7 +94,7 @@ class Programme:
     ) -> None:
         self.station, self.channel = station, channel
         self._bars = bars
-        self._number, self._asked = position.number, position.start
+        self._asked = position.start
         self._rendered = position.start
         """Where the next block to be rendered starts, between pieces."""
         self._synth = Synth(soundfont, reverb=channel.reverb)
@@ -89,26 +105,16 @@ class Programme:
         self._journalled: Playing | None = None
         self._waiting: deque[Block] = deque()
         self._levelled: Levelled | None = None
-        self._limited: Pcm | None = None
-        """The sound sent last."""
         self._known = 0
         """Frame up to which the piece was measured before a restart."""
-        self._joining = False
-        """Whether the next packet goes on with a piece whose packets were made by other encoders."""
         self._weighting, self._limiter = Weighting(), Limiter()
         self._skip, self._stop = threading.Event(), threading.Event()
-        self._encoders = self._new_encoders()
         self._leveller = Leveller(self._target)
         self._take_up(self._journal.load(), position.fresh)
 
     @property
     def _target(self) -> float:
         return self.station.loudness + self.channel.gain_db
-
-    @property
-    def headers(self) -> Mapping[str, bytes]:
-        """What a listener gets first, by format."""
-        return {name: encoder.header for name, encoder in self._encoders.items()}
 
     @property
     def voices(self) -> int:
@@ -125,7 +131,7 @@ class Programme:
         self._skip.set()
 
     def stop(self) -> None:
-        """Lets `next_packet` return at once from now on. Any thread may ask."""
+        """Lets `next_sound` return at once from now on. Any thread may ask."""
         self._stop.set()
 
     def close(self) -> None:
@@ -133,8 +139,8 @@ class Programme:
         self._synth.close()
         self._journal.close()
 
-    def next_packet(self, timeout: float) -> Packet | None:
-        """The next packet; None if the composer gave too little within so many seconds, or after `stop`."""
+    def next_sound(self, timeout: float) -> Sound | None:
+        """The next block; None if the composer gave too little within so many seconds, or after `stop`."""
         while True:
             if self._skip.is_set():
                 self._leave()
@@ -142,9 +148,9 @@ class Programme:
                 pass
             if not self._waiting or self._stop.is_set():
                 return None
-            packet = self._send(self._waiting.popleft())
-            if packet is not None:
-                return packet
+            sound = self._send(self._waiting.popleft())
+            if sound is not None:
+                return sound
 
     def _advance(self, timeout: float) -> bool:
         """One step towards another block; False if the composer had nothing in time."""
@@ -185,7 +191,7 @@ class Programme:
             log.exception("%s: what was saved is of no use, a new piece begins", self.channel.name)
             self._synth.reset()
             self._playing = self._journalled = None
-            self._leveller, self._joining, self._known = Leveller(self._target), False, 0
+            self._leveller, self._known = Leveller(self._target), 0
 
     def _resume(self, saved: Saved) -> bool:
         """Takes up a saved piece at the frame asked for; False if that is not possible."""
@@ -203,7 +209,7 @@ class Programme:
         while playing.next < level.at:
             self._weighting.windows(playing.render().pcm)
         self._playing = self._journalled = playing
-        self._known, self._joining = level.seen, True
+        self._known = level.seen
         self._journal.begin(saved.piece, start, playing.bars, [level])
         self._bars.resume(self.channel.name, saved.piece)
         return True
@@ -246,8 +252,8 @@ class Programme:
         self._leveller.push(windows, opening=block.opening, known=known)
         self._waiting.append(block)
 
-    def _send(self, block: Block) -> Packet | None:
-        """Gives a block its gain; the packet of the block before it, unless that was already sent."""
+    def _send(self, block: Block) -> Sound | None:
+        """Gives a block its gain; the block before it, done, unless that was sent already."""
         if block.opening:
             self._leveller.open()
         level = self._level(block) if (block.start - block.playing.start) % (LEVEL_EVERY * BLOCK) == 0 else None
@@ -257,9 +263,9 @@ class Programme:
         ready, self._levelled = self._levelled, Levelled(block, level, self._leveller.loudness)
         if done is None or ready is None:
             return None
-        packet = self._packet(ready, done) if ready.block.start >= self._asked else None
-        self._limited = done
-        return packet
+        if ready.block.start >= self._asked:
+            self._record(ready)
+        return _sound(ready, done)
 
     def _level(self, block: Block) -> Level:
         """The loudness before the gain of `block` is decided."""
@@ -267,30 +273,17 @@ class Programme:
         seen = block.start if block.opening else max(ends[-1], self._known)
         return Level(block.start, seen, self._leveller.state())
 
-    def _packet(self, ready: Levelled, pcm: Pcm) -> Packet:
-        block, piece = ready.block, ready.block.playing.piece
+    def _record(self, ready: Levelled) -> None:
+        """Writes in the journal what a restart needs to go on from this block."""
+        block = ready.block
         if block.opening:
-            self._journal.begin(piece, block.start, block.playing.bars)
+            self._journal.begin(block.playing.piece, block.start, block.playing.bars)
             self._journalled, self._known = block.playing, 0
-            self._encoders = self._new_encoders()
-        elif self._joining:
-            self._encoders = self._new_encoders(self._limited)
-        self._joining = False
         if ready.level is not None and block.playing is self._journalled:
             self._journal.level(ready.level)
-        number, self._number = self._number, self._number + 1
-        return Packet(
-            self.channel.name,
-            number,
-            block.start,
-            BLOCK,
-            {name: encoder.encode(pcm, number, block.start) for name, encoder in self._encoders.items()},
-            block.events,
-            piece.title,
-            piece.number,
-            block.opening,
-            ready.loudness,
-        )
 
-    def _new_encoders(self, before: Pcm | None = None) -> dict[str, Encoder]:
-        return {name: ENCODERS[name](self.station, before) for name in self.station.formats}
+
+def _sound(ready: Levelled, pcm: Pcm) -> Sound:
+    block, piece = ready.block, ready.block.playing.piece
+    samples = np.rint(np.clip(pcm, -1.0, 1.0) * 32767).astype(np.int16)
+    return Sound(block.start, samples, block.events, piece.title, piece.number, block.opening, ready.loudness)

@@ -115,7 +115,7 @@ class Session:
                 if isinstance(message, Hello):
                     self._greet(message)
                 elif isinstance(message, Credit) and message.channel in self.desks:
-                    self.desks[message.channel].allow(message.until)
+                    self.desks[message.channel].allow(message)
                 elif isinstance(message, Skip) and message.channel in self.desks:
                     self.desks[message.channel].skip()
                 elif isinstance(message, Stop):
