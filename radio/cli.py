@@ -11,7 +11,6 @@ import logging
 import os
 import signal
 import sys
-import textwrap
 import threading
 import tomllib
 from collections.abc import Sequence
@@ -19,7 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radio import __version__
+from radio.arguments import add_command, positive
 from radio.errors import RadioError
+from radio.training import add_model_commands
 
 if TYPE_CHECKING:
     from radio.config import Config
@@ -56,21 +57,8 @@ def parser() -> argparse.ArgumentParser:
     _add_on_air(commands)
     _add_look(commands)
     _add_files(commands)
-    _add_model(commands)
+    add_model_commands(commands)
     return top
-
-
-def _command(commands: Any, name: str, run: Any, summary: str, more: str, examples: str) -> argparse.ArgumentParser:
-    """A subcommand whose help says `summary`, `more` and examples."""
-    command: argparse.ArgumentParser = commands.add_parser(
-        name,
-        help=summary,
-        description=textwrap.fill(f"{summary[0].upper()}{summary[1:]}. {more}", 88),
-        epilog="examples:\n" + "\n".join(f"  {line.strip()}" for line in examples.strip().splitlines()),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    command.set_defaults(run=run)
-    return command
 
 
 def _station_options(command: argparse.ArgumentParser) -> None:
@@ -115,7 +103,7 @@ def _overrides(arguments: argparse.Namespace) -> dict[str, object]:
 
 
 def _add_on_air(commands: Any) -> None:
-    serve = _command(
+    serve = add_command(
         commands, "serve", _serve, "put the station on the air",
         "The air process sends; it starts a studio process that composes and plays, and starts it again if it dies.",
         """radio serve
@@ -123,13 +111,13 @@ def _add_on_air(commands: Any) -> None:
         radio serve --composer scale          sound at once, without a model
         radio serve --set lookahead=40        any key of station.toml""",
     )  # fmt: skip
-    air = _command(
+    air = add_command(
         commands, "air", _air, "run the air alone",
         "It waits for a studio at the link: run `radio studio` beside it, or on another machine.",
         """radio air
         radio air --set link=0.0.0.0:7000     and elsewhere: radio studio --set link=air.example:7000""",
     )  # fmt: skip
-    studio = _command(
+    studio = add_command(
         commands, "studio", _studio, "run the studio alone",
         "It composes, plays and encodes every channel and sends it to the air at the link, as far ahead as it may.",
         """radio studio
@@ -215,7 +203,7 @@ def _composer(config: Config) -> Any:
 
 
 def _add_look(commands: Any) -> None:
-    check = _command(
+    check = add_command(
         commands, "check", _check, "find out whether the station can go on the air",
         "Configuration, model, soundfont, libraries, encoders and port: every problem at once, each with its remedy.",
         """radio check
@@ -223,7 +211,7 @@ def _add_look(commands: Any) -> None:
         radio check --station my.toml && radio serve --station my.toml""",
     )  # fmt: skip
     check.add_argument("--torch", action="store_true", help="also import torch and look for the device")
-    channels = _command(
+    channels = add_command(
         commands, "channels", _channels, "list the channels",
         "A channel is one file in the folder of channels: copy one, change it, and it is a new channel.",
         """radio channels
@@ -252,7 +240,7 @@ def _channels(arguments: argparse.Namespace) -> None:
 
 
 def _add_files(commands: Any) -> None:
-    compose = _command(
+    compose = add_command(
         commands, "compose", _compose, "compose pieces into MIDI files",
         "They are what the channel would have played: the same prefixes, planner and guard.",
         """radio compose bach --pieces 3 -o out
@@ -260,10 +248,10 @@ def _add_files(commands: Any) -> None:
     )  # fmt: skip
     compose.add_argument("channel", help="name of a channel")
     length = compose.add_mutually_exclusive_group()
-    length.add_argument("--pieces", type=_positive, default=1, metavar="N", help="how many pieces (default: 1)")
-    length.add_argument("--bars", type=_positive, metavar="N", help="one piece of this many bars")
+    length.add_argument("--pieces", type=positive, default=1, metavar="N", help="how many pieces (default: 1)")
+    length.add_argument("--bars", type=positive, metavar="N", help="one piece of this many bars")
     compose.add_argument("-o", "--output", type=Path, default=Path("out"), metavar="DIR", help="folder (default: out)")
-    render = _command(
+    render = add_command(
         commands, "render", _render, "play a MIDI file, or a piece newly composed for a channel, into a sound file",
         "With the station's performer, soundfont and loudness. The output's ending says the format.",
         """radio render song.mid -o song.mp3
@@ -276,13 +264,6 @@ def _add_files(commands: Any) -> None:
     render.add_argument("--as", dest="channel", metavar="CHANNEL", help="play a MIDI file in the manner of a channel")
     for command in (compose, render):
         _station_options(command)
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"got {value}, wanted 1 or more")
-    return value
 
 
 def _compose(arguments: argparse.Namespace) -> None:
@@ -302,99 +283,3 @@ def _render(arguments: argparse.Namespace) -> None:
     from radio.render import render
 
     render(_config(arguments), arguments.source, arguments.output, arguments.seconds, arguments.channel)
-
-
-def _add_model(commands: Any) -> None:
-    corpus = _command(
-        commands, "corpus", None, "prepare training data", "See `radio corpus build --help`.",
-        "radio corpus build corpus -o data",
-    )  # fmt: skip
-    build = _command(
-        corpus.add_subparsers(metavar="ACTION", required=True), "build", _corpus_build,
-        "turn a folder of MIDI files into training data",
-        "The folder holds index.csv (path, group, composer, title, has_dynamics) and the files it names.",
-        "radio corpus build corpus -o data",
-    )  # fmt: skip
-    build.add_argument("corpus", type=Path, help="folder with index.csv")
-    build.add_argument("-o", "--output", type=Path, required=True, metavar="DATA", help="folder for the training data")
-    build.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes (default: 1)")
-    train = _command(
-        commands, "train", _train, "train a model",
-        "The learning rate follows the budget of minutes; a run that was stopped goes on where it was with --resume.",
-        """radio train --data data --out models/mine --minutes 120
-        radio train --data data --out models/mine --minutes 120 --resume""",
-    )  # fmt: skip
-    train.add_argument("--data", type=Path, required=True, metavar="DATA", help="folder made by `radio corpus build`")
-    train.add_argument("--out", type=Path, required=True, metavar="MODEL", help="folder for the model")
-    train.add_argument("--minutes", type=float, default=60.0, metavar="M", help="budget (default: 60)")
-    train.add_argument("--rate", type=float, default=0.01, metavar="R", help="learning rate (default: 0.01)")
-    train.add_argument(
-        "--fall", type=float, default=0.45, metavar="S", help="share of the budget in which it falls (default: 0.45)"
-    )
-    train.add_argument(
-        "--balance", type=float, default=0.5, metavar="P", help="draw styles by size to this power (default: 0.5)"
-    )
-    train.add_argument(
-        "--openings", type=float, default=0.2, metavar="S", help="share of windows that open a piece (default: 0.2)"
-    )
-    train.add_argument("--resume", action="store_true", help="go on from the folder's last checkpoint")
-    train.add_argument("--fuse", action="store_true", help="compile first; needs a C++ compiler")
-    train.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to train")
-    train.add_argument("--threads", type=_positive, metavar="N", help="threads (default: torch's own)")
-    train.add_argument("--seed", type=int, default=1, metavar="N", help="(default: 1)")
-    evaluate = _command(
-        commands, "evaluate", _evaluate, "measure a model against human music",
-        "Bits a note on works kept back, by what the prefix says; and whether a classifier fitted on human music "
-        "tells pieces composed for two channels apart. Writes the model's card.",
-        """radio evaluate models/mine --data data
-        radio evaluate models/mine --data data --apart bach ragtime --pieces 50""",
-    )  # fmt: skip
-    evaluate.add_argument("model", type=Path, help="folder of the model")
-    evaluate.add_argument(
-        "--data", type=Path, required=True, metavar="DATA", help="folder made by `radio corpus build`"
-    )
-    evaluate.add_argument("--pieces", type=_positive, default=20, metavar="N", help="pieces a channel (default: 20)")
-    evaluate.add_argument(
-        "--apart", nargs=2, default=("bach", "ragtime"), metavar="CHANNEL", help="the two (default: bach ragtime)"
-    )
-    evaluate.add_argument("--seed", type=int, default=1, metavar="N", help="(default: 1)")
-    evaluate.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="for the figures (default: in the model's folder)"
-    )
-
-
-def _corpus_build(arguments: argparse.Namespace) -> None:
-    from radio.composer.commands import corpus_build
-
-    corpus_build(folder=arguments.corpus, output=arguments.output, workers=arguments.workers)
-
-
-def _train(arguments: argparse.Namespace) -> None:
-    from radio.composer.commands import train
-    from radio.composer.train import TrainConfig
-
-    settings = ("minutes", "rate", "fall", "balance", "openings", "seed")
-    train(
-        arguments.data,
-        arguments.out,
-        TrainConfig(**{name: getattr(arguments, name) for name in settings}),
-        resume=arguments.resume,
-        device=arguments.device,
-        threads=arguments.threads,
-        fuse=arguments.fuse,
-    )
-
-
-def _evaluate(arguments: argparse.Namespace) -> None:
-    from radio.composer.commands import evaluate
-    from radio.config import load
-
-    first, second = (load().channel(name) for name in arguments.apart)
-    evaluate(
-        model=arguments.model,
-        data=arguments.data,
-        pieces=arguments.pieces,
-        seed=arguments.seed,
-        output=arguments.output,
-        apart=(first, second),
-    )

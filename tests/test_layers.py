@@ -26,6 +26,8 @@ EVERYTHING = {
     "tables",
     "check",
     "render",
+    "arguments",
+    "training",
     "cli",
 }
 MAY_IMPORT: dict[str, set[str]] = {
@@ -41,6 +43,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "air": {"music", "config", "formats", "link"},
     "check": EVERYTHING - {"composer"},
     "render": EVERYTHING,
+    "arguments": set(),
+    "training": {"arguments", "config", "composer"},
     "cli": EVERYTHING,
     "__main__": {"cli"},
     "__init__": set(),

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import csv
+import functools
+import itertools
 import json
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from radio.composer.train import TrainConfig, Trainer
 from radio.errors import MissingError
 from radio.music import tokens
 from radio.music.meters import METERS
-from radio.music.score import Bar, Note
+from radio.music.score import Bar, Note, Prefix
 
 
 def test_the_corpus_becomes_training_data_and_broken_files_are_named() -> None:
@@ -100,6 +102,15 @@ def test_windows_begin_at_a_bar_line_and_fit_the_context() -> None:
     assert {example.style for example in drawn.batch(40)} == {"bach", "ragtime"}
 
 
+@pytest.mark.parametrize(("openings", "fit"), [(1.0, 1.0), (0.0, 0.5)])
+def test_a_doubted_prefix_is_another_pieces_but_never_where_a_piece_opens(openings: float, fit: float) -> None:
+    found = Corpus.load(data())
+    drawn = Windows(found, found.split(validation=False), 100, seed=1, openings=openings, doubt=1.0)
+    styles = {style: int(tokens.encode_prefix(Prefix(style=style))[0, 1]) for style in ("bach", "ragtime")}
+    told = [(int(e.positions[0, 1]), styles[e.style]) for e in drawn.batch(300)]
+    assert np.mean([said == own for said, own in told if said in styles.values()]) == pytest.approx(fit, abs=0.12)
+
+
 def test_transposition_moves_pitches_and_leaves_drums() -> None:
     bar = Bar(METERS[0], 100.0, (Note(0, 0, 60, 24, 66), Note(0, 128, 36, 24, 66)))
     moved = tokens.decode(transposed(tokens.encode([bar], 100.0), 5), 100.0)[0]
@@ -119,14 +130,16 @@ def test_prefix_fields_are_dropped_at_random() -> None:
 
 def test_training_learns_saves_and_goes_on_where_it_was(tmp_path: Path) -> None:
     found = Corpus.load(data())
-    config = TrainConfig(minutes=0.08, batch=8, warmup=5, report=5)
-    trainer = Trainer(found, TINY, config, tmp_path)
+    ticks = itertools.count()  # a second a step
+    clock = functools.partial(next, ticks)
+    config = TrainConfig(minutes=0.5, batch=8, warmup=5, report=5)
+    trainer = Trainer(found, TINY, config, tmp_path, clock=clock)
     seen: list[float] = []
     trainer.run(lambda progress, _: seen.append(progress.bits))
     assert seen[-1] < seen[0] - 2
     with (tmp_path / "curve.csv").open() as file:
         assert len(list(csv.DictReader(file))) == len(seen)
-    again = Trainer(found, TINY, TrainConfig(minutes=0.1, batch=8, report=1), tmp_path)
+    again = Trainer(found, TINY, TrainConfig(minutes=0.6, batch=8, report=1), tmp_path, clock=clock)
     assert again.resume()
     assert again.progress.step == trainer.progress.step
     steps: list[int] = []

@@ -10,6 +10,7 @@ from typing import Any
 
 from radio.composer.corpus import Corpus
 from radio.composer.evaluate import KINDS
+from radio.composer.train import OPTIONS
 from radio.composer.weights import CONFIG, WEIGHTS
 from radio.errors import MissingError
 
@@ -140,9 +141,7 @@ def _training(facts: dict[str, Any]) -> str:
 def _reproduce(facts: dict[str, Any], name: str) -> str:
     stages = [
         f"radio train --data data/corpus --out models/{name} --fuse"
-        + "".join(
-            f" --{option} {stage[option]:g}" for option in ("minutes", "rate", "fall", "balance", "openings", "seed")
-        )
+        + "".join(f" --{option} {stage[option]:g}" for option in OPTIONS if option in stage)
         + (" --resume" if number else "")
         for number, stage in enumerate(facts["stages"])
     ]

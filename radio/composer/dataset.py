@@ -71,9 +71,17 @@ class Windows:
         *,
         balance: float = 0.5,
         openings: float = 0.2,
+        doubt: float = 0.0,
     ) -> None:
-        """Styles are drawn by their size to the power `balance`; `openings`: the share of windows that open a piece."""
-        self.corpus, self.context, self.openings = corpus, context, openings
+        """Styles are drawn by their size to the power `balance`.
+
+        Args:
+            openings: share of the windows that open a piece.
+            doubt: share of the other windows whose prefix names another piece's style, composer and form, so that
+                the model learns to believe the notes where they contradict the prefix: else a prefix that was heard
+                with a few works only costs more than it tells of any other.
+        """
+        self.corpus, self.context, self.openings, self.doubt = corpus, context, openings, doubt
         self.rng = np.random.default_rng(seed)
         self.by_style = {
             style: [e for e in entries if e.style == style] for style in sorted({e.style for e in entries})
@@ -85,9 +93,12 @@ class Windows:
 
     def draw(self) -> Example:
         """One example."""
+        return self.window(self._entry())
+
+    def _entry(self) -> Entry:
         style = self.styles[self.rng.choice(len(self.styles), p=self.share)]
         own = self.by_style[style]
-        return self.window(own[self.rng.choice(len(own), p=self.weights[style])])
+        return own[self.rng.choice(len(own), p=self.weights[style])]
 
     def window(self, entry: Entry) -> Example:
         """A random window of one piece, at a random pitch."""
@@ -103,6 +114,9 @@ class Windows:
         prefix = entry.prefix()
         if prefix.key:
             prefix = replace(prefix, key=keys.transpose(prefix.key, shift))
+        if start and self.rng.random() < self.doubt:
+            other = self._entry()
+            prefix = replace(prefix, style=other.style, composer=other.composer, form=other.form)
         prefix = thinned(prefix, self.rng)
         body = transposed(positions[start : start + room], shift)
         return example(prefix, body, entry.style)

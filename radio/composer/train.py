@@ -47,6 +47,8 @@ class TrainConfig:
     """Styles are drawn by their size to this power: 1 as they are, 0 all alike."""
     openings: float = 0.2
     """Share of the windows that open a piece."""
+    doubt: float = 0.0
+    """Share of the other windows whose prefix is of another piece."""
     decay: float = 0.03
     warmup: int = 40
     """Steps."""
@@ -57,6 +59,10 @@ class TrainConfig:
     """Steps between lines of the log."""
     checkpoint: float = 3.0
     """Minutes between checkpoints."""
+
+
+OPTIONS = ("minutes", "rate", "fall", "balance", "openings", "doubt", "seed")
+"""Fields of TrainConfig that `radio train` takes."""
 
 
 @dataclass(slots=True)
@@ -126,8 +132,16 @@ def factor(progress: Progress, config: TrainConfig) -> float:
 class Trainer:
     """One run: its model, optimisers, data and checkpoint file."""
 
-    def __init__(self, corpus: Corpus, shape: ModelConfig, config: TrainConfig, out: Path, device: str = "cpu") -> None:
-        self.config, self.out = config, out
+    def __init__(
+        self,
+        corpus: Corpus,
+        shape: ModelConfig,
+        config: TrainConfig,
+        out: Path,
+        device: str = "cpu",
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.config, self.out, self.clock = config, out, clock
         torch.manual_seed(config.seed)
         self.model = Transformer(shape).to(device)
         self.optimizers = optimizers(self.model, config)
@@ -142,6 +156,7 @@ class Trainer:
             config.seed,
             balance=config.balance,
             openings=config.openings,
+            doubt=config.doubt,
         )
 
     def fuse(self) -> None:
@@ -212,10 +227,10 @@ class Trainer:
         recent = Recent()
         saved = self.progress.seconds
         while self.progress.seconds < 60 * self.config.minutes:
-            began = time.perf_counter()
+            began = self.clock()
             bits, count = self.step()
             # A step never takes this long; a process that was stopped does.
-            took = min(time.perf_counter() - began, 30.0)
+            took = min(self.clock() - began, 30.0)
             self.progress.step += 1
             self.progress.seconds += took
             self.progress.positions += count

@@ -1,0 +1,121 @@
+"""The commands that make and measure a model: their arguments."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from radio.arguments import add_command, positive
+
+
+def add_model_commands(commands: Any) -> None:
+    """`corpus build`, `train` and `evaluate`."""
+    _add_corpus(commands)
+    _add_train(commands)
+    _add_evaluate(commands)
+
+
+def _add_corpus(commands: Any) -> None:
+    corpus = add_command(
+        commands, "corpus", None, "prepare training data", "See `radio corpus build --help`.",
+        "radio corpus build corpus -o data",
+    )  # fmt: skip
+    build = add_command(
+        corpus.add_subparsers(metavar="ACTION", required=True), "build", _corpus_build,
+        "turn a folder of MIDI files into training data",
+        "The folder holds index.csv (path, group, composer, title, has_dynamics) and the files it names.",
+        "radio corpus build corpus -o data",
+    )  # fmt: skip
+    build.add_argument("corpus", type=Path, help="folder with index.csv")
+    build.add_argument("-o", "--output", type=Path, required=True, metavar="DATA", help="folder for the training data")
+    build.add_argument("--workers", type=positive, default=1, metavar="N", help="processes (default: 1)")
+
+
+def _add_train(commands: Any) -> None:
+    train = add_command(
+        commands, "train", _train, "train a model",
+        "The learning rate follows the budget of minutes; a run that was stopped goes on where it was with --resume.",
+        """radio train --data data --out models/mine --minutes 120
+        radio train --data data --out models/mine --minutes 120 --resume""",
+    )  # fmt: skip
+    train.add_argument("--data", type=Path, required=True, metavar="DATA", help="folder made by `radio corpus build`")
+    train.add_argument("--out", type=Path, required=True, metavar="MODEL", help="folder for the model")
+    train.add_argument("--minutes", type=float, default=60.0, metavar="M", help="budget (default: 60)")
+    train.add_argument("--rate", type=float, default=0.01, metavar="R", help="learning rate (default: 0.01)")
+    train.add_argument(
+        "--fall", type=float, default=0.45, metavar="S", help="share of the budget in which it falls (default: 0.45)"
+    )
+    train.add_argument(
+        "--balance", type=float, default=0.5, metavar="P", help="draw styles by size to this power (default: 0.5)"
+    )
+    train.add_argument(
+        "--openings", type=float, default=0.2, metavar="S", help="share of windows that open a piece (default: 0.2)"
+    )
+    train.add_argument(
+        "--doubt", type=float, default=0.0, metavar="S",
+        help="share of other windows with a prefix that does not fit, against its weight (default: 0)",
+    )  # fmt: skip
+    train.add_argument("--resume", action="store_true", help="go on from the folder's last checkpoint")
+    train.add_argument("--fuse", action="store_true", help="compile first; needs a C++ compiler")
+    train.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to train")
+    train.add_argument("--threads", type=positive, metavar="N", help="threads (default: torch's own)")
+    train.add_argument("--seed", type=int, default=1, metavar="N", help="(default: 1)")
+
+
+def _add_evaluate(commands: Any) -> None:
+    evaluate = add_command(
+        commands, "evaluate", _evaluate, "measure a model against human music",
+        "Bits a note on works kept back, by what the prefix says; and whether a classifier fitted on human music "
+        "tells pieces composed for two channels apart. Writes the model's card.",
+        """radio evaluate models/mine --data data
+        radio evaluate models/mine --data data --apart bach ragtime --pieces 50""",
+    )  # fmt: skip
+    evaluate.add_argument("model", type=Path, help="folder of the model")
+    evaluate.add_argument(
+        "--data", type=Path, required=True, metavar="DATA", help="folder made by `radio corpus build`"
+    )
+    evaluate.add_argument("--pieces", type=positive, default=20, metavar="N", help="pieces a channel (default: 20)")
+    evaluate.add_argument(
+        "--apart", nargs=2, default=("bach", "ragtime"), metavar="CHANNEL", help="the two (default: bach ragtime)"
+    )
+    evaluate.add_argument("--seed", type=int, default=1, metavar="N", help="(default: 1)")
+    evaluate.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="for the figures (default: in the model's folder)"
+    )
+
+
+def _corpus_build(arguments: argparse.Namespace) -> None:
+    from radio.composer.commands import corpus_build
+
+    corpus_build(folder=arguments.corpus, output=arguments.output, workers=arguments.workers)
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    from radio.composer.commands import train
+    from radio.composer.train import OPTIONS, TrainConfig
+
+    train(
+        arguments.data,
+        arguments.out,
+        TrainConfig(**{name: getattr(arguments, name) for name in OPTIONS}),
+        resume=arguments.resume,
+        device=arguments.device,
+        threads=arguments.threads,
+        fuse=arguments.fuse,
+    )
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    from radio.composer.commands import evaluate
+    from radio.config import load
+
+    first, second = (load().channel(name) for name in arguments.apart)
+    evaluate(
+        model=arguments.model,
+        data=arguments.data,
+        pieces=arguments.pieces,
+        seed=arguments.seed,
+        output=arguments.output,
+        apart=(first, second),
+    )
