@@ -132,14 +132,14 @@ def test_training_learns_saves_and_goes_on_where_it_was(tmp_path: Path) -> None:
     found = Corpus.load(data())
     ticks = itertools.count()  # a second a step
     clock = functools.partial(next, ticks)
-    config = TrainConfig(minutes=0.5, batch=8, warmup=5, report=5)
+    config = TrainConfig(minutes=0.4, batch=8, warmup=5, report=5)
     trainer = Trainer(found, TINY, config, tmp_path, clock=clock)
     seen: list[float] = []
     trainer.run(lambda progress, _: seen.append(progress.bits))
     assert seen[-1] < seen[0] - 2
     with (tmp_path / "curve.csv").open() as file:
         assert len(list(csv.DictReader(file))) == len(seen)
-    again = Trainer(found, TINY, TrainConfig(minutes=0.6, batch=8, report=1), tmp_path, clock=clock)
+    again = Trainer(found, TINY, TrainConfig(minutes=0.5, batch=8, report=1), tmp_path, clock=clock)
     assert again.resume()
     assert again.progress.step == trainer.progress.step
     steps: list[int] = []
