@@ -16,13 +16,14 @@ from music import tune
 from radio.composer import planner, weights
 from radio.composer.compose import compose, of_length
 from radio.composer.composer import FULL, LOW, Composer
-from radio.composer.engine import Engine, Row, Sampling, in_window, window_of
+from radio.composer.engine import Engine, Row, Sampling
 from radio.composer.process import ComposerProcess
+from radio.composer.window import Context
 from radio.composer.writer import Numbers, Writer, advance, continued
 from radio.config import ChannelConfig, SamplingConfig
 from radio.errors import MissingError, ModelError
 from radio.music import grammar, keys, tokens
-from radio.music.score import Bar, Meter, Note, Piece, Prefix
+from radio.music.score import Bar, Meter, Piece, Prefix
 
 
 def pieces(own: ChannelConfig, count: int, seed: int = 1) -> list[Piece]:
@@ -105,37 +106,20 @@ def test_a_changed_plan_keeps_the_length_and_goes_plainly_on() -> None:
     assert plain.bars == 8
 
 
-def test_a_full_window_keeps_the_prefix_and_begins_at_a_bar_line() -> None:
-    positions = [tuple(p) for p in tokens.encode(tune(1, 32), 100.0, ended=False).tolist()]
-    for count in range(1, len(positions) + 1):
-        kept = in_window(positions[:count], window_of(positions[:count], 100))
-        assert len(kept) <= 100 - tokens.PREFIX_LENGTH
-        assert tokens.BAR <= kept[0][0] < tokens.END
-        assert kept == positions[count - len(kept) : count]
-        assert count <= 91 or len(kept) >= 30
-
-
-def test_one_bar_longer_than_the_window_keeps_its_bar_line() -> None:
-    bar = Bar(Meter(4, 4), 100.0, tuple(Note(n, 0, 60, 6, 64) for n in range(90)))
-    positions = [tuple(p) for p in tokens.encode([bar], 100.0, ended=False).tolist()]
-    kept = in_window(positions, window_of(positions, 60))
-    assert kept[0] == positions[0]
-    assert kept[1:] == positions[1 - len(kept) :]
-    assert 25 <= len(kept) <= 60 - tokens.PREFIX_LENGTH
-
-
 def test_the_engine_runs_past_its_window_without_losing_its_place() -> None:
     engine = Engine(weights.load(model()), 1)
     piece = [tuple(p) for p in tokens.encode(tune(3, 16), 100.0, ended=False).tolist()]
     state = grammar.State(Meter(4, 4), Meter(4, 4), grammar.allowed_programs(()))
-    row = Row(tokens.any_prefix(), Sampling(), state, np.random.default_rng(1), piece[:1])
+    row = Row(
+        tokens.any_prefix(), Sampling(), state, np.random.default_rng(1), Context(engine.model.config.room, piece[:1])
+    )
     engine.open(0, row)
     for position in piece[1:]:
         if position[0] >= tokens.BAR:
             engine.begin_bar(0, grammar.State(Meter(4, 4), Meter(4, 4), state.programs), row.rng)
         engine.write([0], [position])
         assert int(engine.cache.lengths[0]) <= engine.model.config.context
-    assert row.written == piece
+    assert row.context.written == piece
     assert row.state.onset == piece[-1][0] - tokens.RANGES["onset"].start
 
 

@@ -15,9 +15,14 @@ from radio.composer.dataset import example, padded
 from radio.composer.model import Transformer, norm
 from radio.composer.muon import orthogonal
 from radio.composer.sampling import draw
+from radio.composer.window import Held, Window, held
 from radio.errors import MissingError, ModelError
 from radio.music import tokens
 from radio.music.score import Prefix
+
+
+def whole(piece: tokens.Positions) -> Held:
+    return held(piece, Window(), len(piece))
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +32,7 @@ def transformer() -> Transformer:
 
 def rows(count: int, length: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Ids and times of real music: (count, length, SLOTS) and (count, length)."""
-    made = [example(Prefix(style="bach"), tokens.encode(tune(seed, 16), 100.0)) for seed in range(count)]
+    made = [example(Prefix(style="bach"), whole(tokens.encode(tune(seed, 16), 100.0))) for seed in range(count)]
     ids = torch.stack([torch.from_numpy(e.positions[:length].astype(np.int64)) for e in made])
     return ids, torch.stack([torch.from_numpy(e.ticks[:length].astype(np.int64)) for e in made])
 
@@ -67,8 +72,8 @@ def test_a_position_sees_nothing_that_comes_after_it(transformer: Transformer) -
 
 
 def test_padding_prefix_and_empty_slots_cost_nothing(transformer: Transformer) -> None:
-    short = example(Prefix(), tokens.encode(tune(1, 4), 100.0))
-    long = example(Prefix(), tokens.encode(tune(2, 8), 100.0))
+    short = example(Prefix(), whole(tokens.encode(tune(1, 4), 100.0)))
+    long = example(Prefix(), whole(tokens.encode(tune(2, 8), 100.0)))
     together = [torch.from_numpy(array) for array in padded([short, long])]
     alone = [torch.from_numpy(array) for array in padded([short])]
     with torch.inference_mode():

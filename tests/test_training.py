@@ -105,7 +105,7 @@ def test_windows_begin_at_a_bar_line_and_fit_the_context() -> None:
 @pytest.mark.parametrize(("openings", "fit"), [(1.0, 1.0), (0.0, 0.5)])
 def test_a_doubted_prefix_is_another_pieces_but_never_where_a_piece_opens(openings: float, fit: float) -> None:
     found = Corpus.load(data())
-    drawn = Windows(found, found.split(validation=False), 100, seed=1, openings=openings, doubt=1.0)
+    drawn = Windows(found, found.split(validation=False), 40, seed=1, openings=openings, doubt=1.0)
     styles = {style: int(tokens.encode_prefix(Prefix(style=style))[0, 1]) for style in ("bach", "ragtime")}
     told = [(int(e.positions[0, 1]), styles[e.style]) for e in drawn.batch(300)]
     assert np.mean([said == own for said, own in told if said in styles.values()]) == pytest.approx(fit, abs=0.12)
@@ -165,8 +165,11 @@ def test_bits_per_note_are_measured_for_every_style_and_prefix() -> None:
 
 def test_evaluation_windows_cover_every_position_once() -> None:
     positions = Corpus.load(data()).of(Corpus.load(data()).entries[0])
-    seen = [row for body, known in windows(positions, 70) for row in body[known:].tolist()]
-    assert seen == positions.tolist()
+    found = list(windows(positions, 70))
+    assert len(found) > 2
+    assert [row for own, known in found for row in own.positions[known:].tolist()] == positions.tolist()
+    assert all(known < len(own.positions) <= 70 for own, known in found)
+    assert not any(own.after_gap[known:].any() for own, known in found)
 
 
 def test_data_that_is_not_there_or_of_another_vocabulary_is_refused(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radio.composer.corpus import Corpus, Entry
+from radio.composer.window import Held, Window, held, made_anew
 from radio.music import keys, tokens
 from radio.music.score import DRUMS, Prefix
 
@@ -21,17 +22,19 @@ DROP_FIELD = 0.15
 DROP_ALL = 0.1
 """How often the whole prefix is."""
 
-_PITCH, _PROGRAM, _ONSET = tokens.RANGES["pitch"], tokens.RANGES["program"], tokens.RANGES["onset"]
+_PITCH, _PROGRAM, _REPEAT = tokens.RANGES["pitch"], tokens.RANGES["program"], tokens.RANGES["repeat"]
 _DRUMS = _PROGRAM.start + DRUMS
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One row of a batch: ids (length, SLOTS), times in ticks (length,), and the style it was drawn from."""
+    """One row of a batch: ids (length, SLOTS), times in ticks (length,), which are not to be foretold (length,)."""
 
     positions: tokens.Positions
     ticks: npt.NDArray[np.int32]
-    style: str
+    untold: npt.NDArray[np.bool_]
+    style: str = ""
+    """That it was drawn from."""
 
 
 def thinned(prefix: Prefix, rng: np.random.Generator) -> Prefix:
@@ -105,37 +108,47 @@ class Windows:
         positions = self.corpus.of(entry)
         bars = np.flatnonzero((positions[:, 0] >= tokens.BAR) & (positions[:, 0] < tokens.END))
         room = self.context - tokens.PREFIX_LENGTH
+        window = Window()
         # The opening of a piece is drawn more often than a window in its middle: every piece on air has one, and
         # there the prefix is all there is to go by.
-        late = bars[bars <= max(0, len(positions) - room // 2)]
-        start = 0 if len(late) < 2 or self.rng.random() < self.openings else int(self.rng.choice(late))
+        late = np.flatnonzero(bars <= len(positions) - room // 3)
+        if len(late) > 1 and self.rng.random() >= self.openings:
+            now = int(self.rng.choice(late))
+            lines = bars[: now + 1].tolist()
+            back = int(positions[lines[now], _REPEAT.slot]) - _REPEAT.start
+            window = made_anew(lines, lines[now] + 1, room, back if 0 < back <= now else 0)
         low, high = shift_range(positions)
         shift = int(self.rng.integers(low, high + 1))
         prefix = entry.prefix()
         if prefix.key:
             prefix = replace(prefix, key=keys.transpose(prefix.key, shift))
-        if start and self.rng.random() < self.doubt:
+        if window.start and self.rng.random() < self.doubt:
             other = self._entry()
             prefix = replace(prefix, style=other.style, composer=other.composer, form=other.form)
         prefix = thinned(prefix, self.rng)
-        body = transposed(positions[start : start + room], shift)
-        return example(prefix, body, entry.style)
+        count = min(len(positions), window.start + room - (window.stop - window.first))
+        return example(prefix, held(transposed(positions, shift), window, count), entry.style)
 
     def batch(self, size: int) -> list[Example]:
         """`size` examples, shortest first, so that neighbours can be padded to one length cheaply."""
         return sorted((self.draw() for _ in range(size)), key=lambda e: len(e.positions))
 
 
-def example(prefix: Prefix, body: tokens.Positions, style: str = "") -> Example:
-    """A prefix and the positions after it as one row."""
-    positions = np.concatenate((tokens.encode_prefix(prefix), body))
-    return Example(positions, tokens.times(positions), style)
+def example(prefix: Prefix, body: Held, style: str = "") -> Example:
+    """A prefix and what a window holds as one row."""
+    head = tokens.encode_prefix(prefix)
+    positions = np.concatenate((head, body.positions))
+    ticks = np.concatenate((np.zeros(len(head), dtype=np.int32), body.ticks))
+    return Example(positions, ticks, np.concatenate((np.zeros(len(head), dtype=bool), body.after_gap)), style)
 
 
 def padded(
     examples: Sequence[Example],
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """Examples of different lengths as arrays: ids (B, T, SLOTS), times (B, T), and where there is only padding."""
+    """Examples of different lengths as arrays: ids (B, T, SLOTS), times (B, T), and what is not to be foretold (B, T).
+
+    That is padding, and what follows a gap.
+    """
     longest = max(len(e.positions) for e in examples)
     positions = np.zeros((len(examples), longest, tokens.SLOTS), dtype=np.int64)
     ticks = np.zeros((len(examples), longest), dtype=np.int64)
@@ -143,5 +156,5 @@ def padded(
     for row, e in enumerate(examples):
         positions[row, : len(e.positions)] = e.positions
         ticks[row, : len(e.ticks)] = e.ticks
-        pad[row, : len(e.positions)] = False
+        pad[row, : len(e.positions)] = e.untold
     return positions, ticks, pad

@@ -1,8 +1,8 @@
 """The engine: one batch, one forward pass for every row that is hungry.
 
 A *row* is one channel's place in the batch: its cache, what it may write next, its random numbers. `draw` draws
-one position for each row it is given, `write` adds them. A row whose window is full keeps its prefix and the last
-half of its positions, from a bar line on, and is prefilled once.
+one position for each row it is given, `write` adds them. A row whose window (`radio.composer.window`) is made anew
+keeps its prefix and is prefilled once.
 
 Guidance: a row with guidance g ≠ 1 has a shadow, the same music under an empty prefix; logits are
 shadow + g × (row − shadow) (classifier-free guidance, Ho and Salimans 2022).
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -20,12 +20,8 @@ from torch import Tensor
 
 from radio.composer.model import Transformer
 from radio.composer.sampling import draw
+from radio.composer.window import Context, Position
 from radio.music import grammar, tokens
-
-Position = tuple[int, ...]
-"""SLOTS ids."""
-Window = tuple[int, int]
-"""What of a piece the cache holds: the index of a bar line, and the index from which all positions follow it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +36,15 @@ class Sampling:
 
 @dataclass(slots=True)
 class Row:
-    """One row. `written` holds the positions of the piece so far, the prefix not counted."""
+    """One row. `context` holds the positions of the piece so far, the prefix not counted."""
 
     prefix: tokens.Positions
     sampling: Sampling
     state: grammar.State
     rng: np.random.Generator
-    written: list[Position] = field(default_factory=list)
-    window: Window = (0, 1)
+    context: Context
     tick: int = 0
-    """Time of the position written last, in ticks since the window's first bar line."""
+    """Time of the position written last, in ticks since the window's first."""
     bar_tick: int = 0
     """Where the bar under way begins, and how long it is."""
     bar_ticks: int = 0
@@ -74,19 +69,18 @@ class Engine:
     def open(self, number: int, row: Row) -> None:
         """Puts a row in place; what it has written already is prefilled."""
         self.rows[number] = row
-        row.window = window_of(row.written, self.model.config.context)
         self._prefill(number, row)
 
     @torch.inference_mode()
     def _prefill(self, number: int, row: Row) -> None:
-        body = in_window(row.written, row.window)
+        held = row.context.held()
+        ticks = np.concatenate((np.zeros(len(row.prefix), dtype=np.int64), held.ticks))
+        at = torch.from_numpy(ticks).to(self.device)
         prefixes = [row.prefix] if row.sampling.guidance == 1.0 else [row.prefix, tokens.any_prefix()]
         outs = []
         for voice, prefix in enumerate(prefixes):
-            positions = np.concatenate((prefix, np.array(body, dtype=np.int32).reshape(-1, tokens.SLOTS)))
-            ticks = tokens.times(positions)
+            positions = np.concatenate((prefix, held.positions))
             ids = torch.from_numpy(positions.astype(np.int64)).to(self.device)
-            at = torch.from_numpy(ticks.astype(np.int64)).to(self.device)
             outs.append(self.model.prefill(self.cache, 2 * number + voice, ids, at))
         row.logits_from = torch.stack(outs)
         row.tick = int(ticks[-1])
@@ -153,16 +147,12 @@ class Engine:
 
     def _advance(self, numbers: Sequence[int], rows: Sequence[Row], positions: Sequence[Position]) -> None:
         """Adds a position to each row, and moves its state on."""
-        full = []
+        anew = []
         places, ids, ticks, owners = [], [], [], []
         for number, row, position in zip(numbers, rows, positions, strict=True):
-            row.written.append(position)
             move(row, position)
-            room = self.model.config.context - tokens.PREFIX_LENGTH
-            slid = slide(row.written, room, row.window, len(row.written))
-            if slid != row.window:
-                row.window = slid
-                full.append((number, row))
+            if row.context.add(position):
+                anew.append((number, row))
                 continue
             for voice in range(1 + (row.sampling.guidance != 1.0)):
                 places.append(2 * number + voice)
@@ -182,7 +172,7 @@ class Engine:
                 voices = 1 + (row.sampling.guidance != 1.0)
                 row.logits_from = out[start : start + voices]
                 start += voices
-        for number, row in full:
+        for number, row in anew:
             self._prefill(number, row)
 
 
@@ -200,33 +190,3 @@ def move(row: Row, position: Position) -> None:
     elif position[0] < tokens.END:
         row.bar_tick += row.bar_ticks
         row.tick, row.bar_ticks = row.bar_tick, tokens.meter_of(position).ticks
-
-
-def slide(written: Sequence[Position], room: int, window: Window, count: int) -> Window:
-    """The window after the position number `count` was written: the same while there is room, else the last half.
-
-    It begins at a bar line; where one bar alone is longer, its own bar line and what fits of it stay.
-    """
-    if count - window[1] < room:
-        return window
-    half = count - room // 2
-    for index in range(half, count):
-        if tokens.BAR <= written[index][0] < tokens.END:
-            return index, index + 1
-    while not tokens.BAR <= written[half - 1][0] < tokens.END:
-        half -= 1
-    return half - 1, count - room // 2
-
-
-def window_of(written: Sequence[Position], context: int) -> Window:
-    """The window that a piece has come to after all that was written, however it was written."""
-    window = (0, 1)
-    for count in range(1, len(written) + 1):
-        window = slide(written, context - tokens.PREFIX_LENGTH, window, count)
-    return window
-
-
-def in_window(written: Sequence[Position], window: Window) -> list[Position]:
-    """The positions of a window."""
-    head, start = window
-    return [written[head], *written[start:]]

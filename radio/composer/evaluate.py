@@ -18,6 +18,7 @@ from radio.composer.corpus import Corpus, Entry
 from radio.composer.dataset import Example, example
 from radio.composer.model import Transformer
 from radio.composer.train import cell_losses, cells
+from radio.composer.window import Context, Held, held
 from radio.music import tokens
 from radio.music.score import Prefix
 
@@ -35,21 +36,20 @@ class Figures:
     works: int
 
 
-def windows(positions: tokens.Positions, context: int) -> Iterator[tuple[tokens.Positions, int]]:
-    """A piece cut into windows from bar line to bar line, each with the count of positions another has covered.
+def windows(positions: tokens.Positions, room: int) -> Iterator[tuple[Held, int]]:
+    """All windows that a piece goes through, each with the count of its positions that one before has covered.
 
-    A window after the first overlaps the one before it by half, so that what is measured has at least that
-    much before it, as on air.
+    They are those of a piece as it is composed, so that what is measured has before it what it has on air.
     """
-    room = context - tokens.PREFIX_LENGTH
-    bars = np.flatnonzero((positions[:, 0] >= tokens.BAR) & (positions[:, 0] < tokens.END))
-    start, covered = 0, 0
-    while covered < len(positions):
-        stop = min(start + room, len(positions))
-        yield positions[start:stop], covered - start
-        covered = stop
-        later = bars[(bars >= stop - room // 2) & (bars < stop)]
-        start = int(later[0]) if len(later) else stop
+    context, began = Context(room), 0
+    window = context.window
+    for index, position in enumerate(map(tuple, positions.tolist()), 1):
+        if not context.add(position):
+            continue
+        yield held(positions, window, index), window.size(began)
+        window, began = context.window, index
+    if began < len(positions):
+        yield held(positions, window, len(positions)), window.size(began)
 
 
 def prefixes(entry: Entry, others: Sequence[Entry], rng: np.random.Generator) -> dict[str, Prefix]:
@@ -103,7 +103,7 @@ def bits_per_note(
 
 def _bits(model: Transformer, prefix: Prefix, positions: tokens.Positions) -> float:
     """All bits of one piece under one prefix."""
-    pieces = [(example(prefix, body), known) for body, known in windows(positions, model.config.context)]
+    pieces = [(example(prefix, body), known) for body, known in windows(positions, model.config.room)]
     known = {id(e): n for e, n in pieces}
     total = 0.0
     for group in cells(sorted((e for e, _ in pieces), key=_length), 6144):

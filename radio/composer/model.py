@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from radio.music.score import BEAT
-from radio.music.tokens import SIZES, SLOTS
+from radio.music.tokens import PREFIX_LENGTH, SIZES, SLOTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,14 @@ class ModelConfig:
     heads: int = 6
     head_width: int = 192
     """Width of the hidden layer of each slot's head."""
-    context: int = 512
+    context: int = 640
     """Positions a row may hold, prefix included."""
     sizes: tuple[int, ...] = SIZES
+
+    @property
+    def room(self) -> int:
+        """Positions a row may hold after its prefix."""
+        return self.context - PREFIX_LENGTH
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> ModelConfig:

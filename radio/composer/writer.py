@@ -16,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from radio.composer.engine import Engine, Position, Row, Sampling
+from radio.composer.engine import Engine, Row, Sampling
 from radio.composer.planner import Plan, Planner, Style
+from radio.composer.window import Context, Position
 from radio.config import ChannelConfig, SamplingConfig
 from radio.music import grammar, tokens
 from radio.music.score import Bar, Piece
@@ -146,7 +147,8 @@ class Writer:
         written = [tuple(p) for p in tokens.encode(piece.bars, piece.prefix.tempo, ended=False).tolist()]
         written.append(tokens.bar_line(draft.bar, piece.prefix.tempo))
         prefix = tokens.encode_prefix(piece.prefix)
-        self.engine.open(self.number, Row(prefix, self.sampling, self._state(draft), bar_rng(piece), written))
+        context = Context(self.engine.model.config.room, written)
+        self.engine.open(self.number, Row(prefix, self.sampling, self._state(draft), bar_rng(piece), context))
         return draft
 
     def _state(self, draft: Draft) -> grammar.State:
