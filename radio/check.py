@@ -10,6 +10,7 @@ import json
 import os
 import socket
 import struct
+import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from radio.config import Config, StationConfig, read
 from radio.errors import MissingError
 
 WEIGHTS, CONFIG, PLANS = "model.safetensors", "config.json", "plans.json"
+LIMITS, INDEX = "limits.json", "originality.npz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +119,13 @@ def _model(config: Config) -> Iterator[Finding]:
         fields = json.loads((station.model / CONFIG).read_text(encoding="utf-8"))
         mismatch = _mismatch(tensors, fields)
         plans = json.loads((station.model / PLANS).read_text(encoding="utf-8"))
+        json.loads((station.model / LIMITS).read_text(encoding="utf-8"))
+        with zipfile.ZipFile(station.model / INDEX) as index:
+            index.namelist()
     except FileNotFoundError as error:
         yield Finding("model", f"{error.filename}: no such file", "--model DIR, `radio train`, or --composer scale")
         return
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         yield Finding("model", f"{station.model}: {error}", "fetch the model again (a Git LFS pointer? `git lfs pull`)")
         return
     unknown = [channel.name for channel in config.channels.values() if not plans.get(channel.prefix.style)]

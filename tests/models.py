@@ -9,7 +9,7 @@ from tempfile import mkdtemp
 import torch
 
 import music
-from radio.composer import corpus, planner, weights
+from radio.composer import corpus, guard, planner, weights
 from radio.composer.model import ModelConfig, Transformer
 from radio.config import ChannelConfig, PrefixConfig
 
@@ -34,6 +34,7 @@ def model() -> Path:
         torch.nn.init.normal_(parameter, std=0.05)
     weights.save(folder, made, {})
     planner.save(folder, corpus.Corpus.load(data()))
+    guard.save(folder, corpus.Corpus.load(data()))
     return folder
 
 

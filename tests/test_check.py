@@ -32,6 +32,8 @@ def model(tmp_path: Path) -> Path:
     fields = {"model": {"width": 4, "sizes": SIZES}, "vocabulary": vocabulary()}
     (folder / "config.json").write_text(json.dumps(fields))
     (folder / "plans.json").write_text('{"bach": [{}]}')
+    (folder / "limits.json").write_text("{}")
+    np.savez(folder / "originality.npz", hashes=np.zeros(1))
     return folder
 
 
@@ -75,6 +77,14 @@ def test_a_pointer_in_place_of_weights_is_a_problem(station: Path, model: Path) 
     finding = found(station, "model", composer="model", model=model)
     assert "not a safetensors file" in finding.detail
     assert "git lfs pull" in finding.remedy
+
+
+@pytest.mark.parametrize(("name", "said"), [("originality.npz", "not a zip file"), ("limits.json", "Expecting value")])
+def test_what_the_guard_needs_must_be_whole(station: Path, model: Path, name: str, said: str) -> None:
+    (model / name).write_text("cut short")
+    assert said in found(station, "model", composer="model", model=model).detail
+    (model / name).unlink()
+    assert f"{name}: no such file" in found(station, "model", composer="model", model=model).detail
 
 
 def test_a_model_of_another_vocabulary_is_a_problem(station: Path, model: Path) -> None:

@@ -17,6 +17,7 @@ from radio.composer import planner, weights
 from radio.composer.compose import compose, of_length
 from radio.composer.composer import FULL, LOW, Composer
 from radio.composer.engine import Engine, Row, Sampling
+from radio.composer.guard import NONE
 from radio.composer.process import ComposerProcess
 from radio.composer.window import Context
 from radio.composer.writer import Numbers, Writer, advance, continued
@@ -24,6 +25,9 @@ from radio.config import ChannelConfig, SamplingConfig
 from radio.errors import MissingError, ModelError
 from radio.music import grammar, keys, tokens
 from radio.music.score import Bar, Meter, Piece, Prefix
+
+OPEN = NONE.of("bach")
+"""A guard that lets everything pass."""
 
 
 def pieces(own: ChannelConfig, count: int, seed: int = 1) -> list[Piece]:
@@ -77,11 +81,11 @@ def test_a_piece_that_is_taken_up_again_goes_on_as_it_would_have() -> None:
     styles = planner.load(model())
     engine = Engine(weights.load(model()), 1)
     own = of_length(channel(), 8)
-    whole = written(Writer(own, styles, engine, 0, seed=(5, 0), numbers=Numbers(None, "bach")), engine, 8)
+    whole = written(Writer(own, styles, engine, 0, seed=(5, 0), numbers=Numbers(None, "bach"), guard=OPEN), engine, 8)
     piece = whole[0]
     assert isinstance(piece, Piece)
     begun = piece.with_bars(tuple(item for item in whole[1:4] if isinstance(item, Bar)))
-    other = Writer(own, styles, engine, 0, seed=(99, 0), numbers=Numbers(None, "bach"))
+    other = Writer(own, styles, engine, 0, seed=(99, 0), numbers=Numbers(None, "bach"), guard=OPEN)
     other.resume(begun)
     while len(other.queue) < 2:
         advance(engine, [other])
@@ -90,7 +94,9 @@ def test_a_piece_that_is_taken_up_again_goes_on_as_it_would_have() -> None:
 
 def test_a_finished_piece_is_not_taken_up_again() -> None:
     engine = Engine(weights.load(model()), 1)
-    writer = Writer(channel(), planner.load(model()), engine, 0, seed=(5, 0), numbers=Numbers(None, "bach"))
+    writer = Writer(
+        channel(), planner.load(model()), engine, 0, seed=(5, 0), numbers=Numbers(None, "bach"), guard=NONE.of("bach")
+    )
     piece = Piece(Prefix("bach", meter=Meter(4, 4), tempo=100.0), "Over", (replace(tune(1)[0], left=1),))
     writer.resume(piece)
     advance(engine, [writer])
@@ -116,7 +122,7 @@ def test_the_engine_runs_past_its_window_without_losing_its_place() -> None:
     engine.open(0, row)
     for position in piece[1:]:
         if position[0] >= tokens.BAR:
-            engine.begin_bar(0, grammar.State(Meter(4, 4), Meter(4, 4), state.programs), row.rng)
+            engine.begin_bar(0, grammar.State(Meter(4, 4), Meter(4, 4), state.programs), row.rng, Sampling())
         engine.write([0], [position])
         assert int(engine.cache.lengths[0]) <= engine.model.config.context
     assert row.context.written == piece

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from radio.composer import card, corpus, planner, weights
+from radio.composer import card, corpus, guard, planner, weights
 from radio.composer.apart import Apart, tell_apart
 from radio.composer.compose import compose as compose_pieces
 from radio.composer.compose import of_length
@@ -104,6 +104,7 @@ def train(
 
         trainer.run(report)
     planner.save(output, found)
+    guard.save(output, found)
     card.curve(output)
     console.print(f"{output}: trained for {trainer.progress.positions:,} positions")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from radio.composer import planner, weights
+from radio.composer import guard, planner, weights
 from radio.composer.engine import Engine
 from radio.composer.writer import Numbers, Writer, advance
 from radio.config import ChannelConfig
@@ -22,9 +22,18 @@ def of_length(channel: ChannelConfig, bars: int) -> ChannelConfig:
 
 
 def compose(
-    model: Path, channel: ChannelConfig, count: int, seed: int, *, device: str = "cpu", abreast: int = ABREAST
+    model: Path,
+    channel: ChannelConfig,
+    count: int,
+    seed: int,
+    *,
+    device: str = "cpu",
+    abreast: int = ABREAST,
+    guarded: bool = True,
 ) -> Iterator[Piece | Bar]:
     """`count` pieces: each comes whole, with its bars, as it is finished; every bar is also given as it is written.
+
+    Without the guard everything passes that the model writes.
 
     Raises:
         MissingError, ModelError: the model cannot be used.
@@ -33,7 +42,10 @@ def compose(
     engine = Engine(weights.load(model, device), rows)
     styles = planner.load(model)
     numbers = Numbers(None, channel.name)
-    writers = [Writer(channel, styles, engine, row, seed=(seed, row), numbers=numbers) for row in range(rows)]
+    own = (guard.load(model) if guarded else guard.NONE).of(channel.prefix.style)
+    writers = [
+        Writer(channel, styles, engine, row, seed=(seed, row), numbers=numbers, guard=own) for row in range(rows)
+    ]
     begun: dict[int, Piece] = {}
     left = count - rows
     while writers:

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from radio.composer import planner, weights
+from radio.composer import guard, planner, weights
 from radio.composer.engine import Engine
 from radio.composer.writer import Numbers, Writer, advance
 from radio.config import ChannelConfig
@@ -48,12 +48,18 @@ class Composer:
         torch.set_num_threads(threads)
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
-        styles = planner.load(model)
+        styles, guards = planner.load(model), guard.load(model)
         self.engine = Engine(weights.load(model, device), len(channels))
         seed = secrets.randbits(32) if seed is None else seed
         self.writers = {
             channel.name: Writer(
-                channel, styles, self.engine, number, seed=(seed, number), numbers=Numbers(state, channel.name)
+                channel,
+                styles,
+                self.engine,
+                number,
+                seed=(seed, number),
+                numbers=Numbers(state, channel.name),
+                guard=guards.of(channel.prefix.style),
             )
             for number, channel in enumerate(channels)
         }
@@ -105,5 +111,7 @@ class Composer:
             "positions": self.engine.drawn,
             "positions_per_second": round(self.engine.drawn / seconds, 1) if seconds else 0.0,
             "cpu": round((time.process_time() - self._cpu) / elapsed, 4),
+            "repairs": {name: dict(writer.repairs) for name, writer in self.writers.items() if writer.repairs},
+            "certificates": {name: own for name, writer in self.writers.items() if (own := writer.certificate)},
             "ahead": {name: round(writer.seconds_ahead(), 1) for name, writer in self.writers.items()},
         }

@@ -104,10 +104,10 @@ class Engine:
         self._advance(numbers, [self._row(number) for number in numbers], positions)
         self.seconds += time.perf_counter() - began
 
-    def begin_bar(self, number: int, state: grammar.State, rng: np.random.Generator) -> None:
-        """Gives a row what holds from its next bar line on."""
+    def begin_bar(self, number: int, state: grammar.State, rng: np.random.Generator, sampling: Sampling) -> None:
+        """Gives a row what holds from its next bar line on; guidance stays what it was."""
         row = self._row(number)
-        row.state, row.rng = state, rng
+        row.state, row.rng, row.sampling = state, rng, sampling
 
     def _row(self, number: int) -> Row:
         row = self.rows[number]

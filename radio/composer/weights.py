@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,18 @@ def save(folder: Path, model: Transformer, facts: dict[str, Any]) -> None:
     (folder / WEIGHTS).chmod(0o644)
     fields = {"model": model.config.to_json(), "vocabulary": tokens.vocabulary(), "training": facts}
     (folder / CONFIG).write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
+
+
+def digest(folder: Path) -> str:
+    """What the weights are known by: 16 hexadecimal digits of their SHA-256.
+
+    Raises:
+        MissingError: there are none.
+    """
+    path = folder / WEIGHTS
+    if not path.is_file():
+        raise MissingError(f"{path}: no such file; wanted a model's weights")
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def load(folder: Path, device: str = "cpu") -> Transformer:

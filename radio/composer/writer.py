@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import json
 import logging
-from collections import deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from radio.composer.engine import Engine, Row, Sampling
+from radio.composer.guard import Guard, Heard
 from radio.composer.planner import Plan, Planner, Style
 from radio.composer.window import Context, Position
 from radio.config import ChannelConfig, SamplingConfig
@@ -29,6 +31,20 @@ log = logging.getLogger(__name__)
 SLOT_FIELDS = ("onset", "program", "pitch", "duration", "velocity")
 COLDEST = 0.01
 """Temperature 0 is drawn at this: the likeliest wins."""
+REDRAWN, ANCHORED, ENDED = "redrawn", "anchored", "ended"
+REMEDIES = defaultdict(
+    lambda: (REDRAWN, REDRAWN, REDRAWN, ANCHORED, ENDED),
+    {"density": (REDRAWN, ANCHORED), "entropy": (REDRAWN, ANCHORED), "collapse": (ENDED,)},
+)
+"""What is done with a bar that the guard refuses, by its fault, from one refusal to the next: it is drawn again,
+hotter; with the last ANCHOR bars alone before it; as the last but CLOSE - 1 of its piece. After that it passes. Music
+that has been too thin or too full for some bars is not mended by one bar."""
+HOTTER = 1.1
+"""Times the temperature, with each time that a bar is drawn again."""
+ANCHOR = 4
+"""Bars."""
+CLOSE = 2
+"""Bars in which a piece is brought to its end."""
 
 
 class Numbers:
@@ -70,6 +86,12 @@ class Draft:
     notes: list[Position] = field(default_factory=list)
     given: int = 0
     """Bars that were given out before the piece was taken up again."""
+    heard: Heard = field(default_factory=Heard)
+    """What the guard knows of the bars so far."""
+    attempts: int = 0
+    """How often the bar being written has been refused."""
+    remedy: str = ""
+    """What was done with it last."""
 
 
 class Writer:
@@ -84,8 +106,9 @@ class Writer:
         *,
         seed: tuple[int, int],
         numbers: Numbers,
+        guard: Guard,
     ) -> None:
-        self.engine, self.number = engine, number
+        self.engine, self.number, self.guard = engine, number, guard
         self.planner = Planner(channel, styles)
         self.titler = Titler(channel.prefix.style)
         self.numbers = numbers
@@ -95,6 +118,10 @@ class Writer:
         self.draft: Draft | None = None
         self.key = ""
         """Of the piece under way, or of the one before."""
+        self.repairs: Counter[str] = Counter()
+        """Bars refused, by what was wrong and by what was done."""
+        self.certificate: dict[str, Any] | None = None
+        """Of the piece finished last."""
 
     def seconds_ahead(self) -> float:
         """Music in the queue, as written."""
@@ -117,10 +144,10 @@ class Writer:
         self.key = piece.prefix.key
         plan = continued(self.planner.plan(piece.seed, piece.prefix.key), piece)
         last = piece.bars[-1]
-        draft = self._place(piece.with_bars(piece.bars[:-1]), plan, replace(last, notes=()))
-        row = self.engine.rows[self.number]
-        assert row is not None
-        draft.given = len(piece.bars)
+        draft = Draft(piece.with_bars(piece.bars[:-1]), plan, replace(last, notes=()), given=len(piece.bars))
+        for bar in draft.piece.bars:
+            draft.heard, _ = self.guard.judge(draft.heard, bar)
+        row = self._place(draft)
         draft.notes = [tuple(tokens.note_position(note)) for note in last.notes]
         row.rng.random((len(draft.notes), tokens.SLOTS))
         for position in draft.notes:
@@ -139,17 +166,24 @@ class Writer:
         self.numbers.add(base(title))
         piece = Piece(plan.prefix, title, number=self.numbers.total, seed=seed)
         self.queue.append(piece)
-        self._place(piece, plan, plan.bar(0))
+        self._place(Draft(piece, plan, plan.bar(0)))
 
-    def _place(self, piece: Piece, plan: Plan, bar: Bar) -> Draft:
-        """Puts the piece into the engine's row: its bars so far, and the line of the bar that comes next."""
-        draft = self.draft = Draft(piece, plan, bar)
-        written = [tuple(p) for p in tokens.encode(piece.bars, piece.prefix.tempo, ended=False).tolist()]
+    def _place(self, draft: Draft) -> Row:
+        """Puts a piece into the engine's row: its bars so far, and the line of the bar that comes next."""
+        self.draft, piece = draft, draft.piece
+        hotter = HOTTER**draft.attempts if draft.remedy == REDRAWN else 1.0
+        bars = piece.bars[-ANCHOR:] if draft.remedy in (ANCHORED, ENDED) else piece.bars
+        written = [tuple(p) for p in tokens.encode(bars, piece.prefix.tempo, ended=False).tolist()]
         written.append(tokens.bar_line(draft.bar, piece.prefix.tempo))
-        prefix = tokens.encode_prefix(piece.prefix)
-        context = Context(self.engine.model.config.room, written)
-        self.engine.open(self.number, Row(prefix, self.sampling, self._state(draft), bar_rng(piece), context))
-        return draft
+        row = Row(
+            tokens.encode_prefix(piece.prefix),
+            replace(self.sampling, temperature=tuple(t * hotter for t in self.sampling.temperature)),
+            self._state(draft),
+            bar_rng(piece, draft.attempts),
+            Context(self.engine.model.config.room, written),
+        )
+        self.engine.open(self.number, row)
+        return row
 
     def _state(self, draft: Draft) -> grammar.State:
         """Where the row stands at the start of the draft's bar."""
@@ -163,7 +197,7 @@ class Writer:
         )
 
     def accept(self, position: Position) -> Position | None:
-        """Takes what was drawn; the position to write, or None at the end of a piece."""
+        """Takes what was drawn; the position to write, or None: the piece has ended, or a bar is to be drawn again."""
         draft = self.draft
         if draft is None:
             raise ValueError("nothing was to be drawn: no piece is under way")
@@ -171,24 +205,52 @@ class Writer:
             draft.notes.append(position)
             return position
         whole = replace(draft.bar, notes=tuple(tokens.decode_note(p) for p in draft.notes))
+        if not self._passes(draft, whole):
+            return None
         draft.piece = draft.piece.with_bars((*draft.piece.bars, whole))
         draft.notes.clear()
         if len(draft.piece.bars) > draft.given:
             self.queue.append(whole)
         if position[0] >= tokens.END:
+            self.certificate = self.guard.certificate(draft.heard, draft.piece)
             self.draft = None
             return None
         tempo = draft.piece.prefix.tempo
         planned = tokens.bar_line(draft.plan.bar(len(draft.piece.bars)), tempo)
         line = (position[0], position[1], *planned[2:])
         draft.bar = replace(tokens.decode_bar_line(line, tempo), left=draft.bar.left - 1)
-        self.engine.begin_bar(self.number, self._state(draft), bar_rng(draft.piece))
+        self.engine.begin_bar(self.number, self._state(draft), bar_rng(draft.piece), self.sampling)
         return line
 
+    def _passes(self, draft: Draft, bar: Bar) -> bool:
+        """Whether the guard lets a bar pass; if not, it is put back, to be drawn again."""
+        heard, fault = self.guard.judge(draft.heard, bar)
+        if fault and len(draft.piece.bars) >= draft.given:
+            remedies = REMEDIES[fault]
+            draft.remedy = remedies[draft.attempts] if draft.attempts < len(remedies) else ""
+            self.repairs.update((fault, draft.remedy or "passed"))
+            if draft.remedy:
+                self._again(draft)
+                return False
+        draft.heard, draft.attempts, draft.remedy = heard, 0, ""
+        return True
 
-def bar_rng(piece: Piece) -> np.random.Generator:
-    """The random numbers of the bar that follows the piece's bars."""
-    return np.random.default_rng((piece.seed, 3, len(piece.bars)))
+    def _again(self, draft: Draft) -> None:
+        """Begins a bar anew, as its remedy has it."""
+        draft.attempts += 1
+        draft.notes.clear()
+        done = len(draft.piece.bars)
+        if draft.remedy == ENDED:
+            draft.plan = draft.plan.cut(done + CLOSE)
+        # What is refused may be the very thing that comes back: only at first is that asked for again.
+        repeat = draft.bar.repeat if draft.attempts == 1 else 0
+        draft.bar = replace(draft.bar, left=draft.plan.bars - done, repeat=repeat)
+        self._place(draft)
+
+
+def bar_rng(piece: Piece, attempt: int = 0) -> np.random.Generator:
+    """The random numbers of the bar that follows the piece's bars, the first time or another that it is drawn."""
+    return np.random.default_rng((piece.seed, 3, len(piece.bars), *([attempt] if attempt else [])))
 
 
 def sampling(config: SamplingConfig) -> Sampling:

@@ -1,0 +1,175 @@
+"""The guard: looks at each bar before it is accepted, and says what is wrong with it, if anything is.
+
+What it asks for is what the style's human pieces keep within: figures that go round, silences, held notes, density
+and pitch-class entropy (`radio.composer.kit.longrun.Limits`), and runs shared with a training work no longer than
+humans share with each other (`radio.composer.originality`). It warns at half the time after which the evaluation
+calls the same a collapse, so that there is time to mend it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from radio.composer import weights
+from radio.composer.corpus import Corpus
+from radio.composer.kit import longrun
+from radio.composer.kit.harmony import entropies, pitch_classes
+from radio.composer.kit.longrun import Limits
+from radio.composer.kit.structure import LOOPED, PERIOD, slot
+from radio.composer.originality import Certificate, Index, Watch, build, training, with_limits
+from radio.errors import MissingError, ModelError
+from radio.music import tokens
+from radio.music.score import BEAT, DRUMS, Bar, Piece
+
+LIMITS, INDEX = "limits.json", "originality.npz"
+MOST = 100
+"""Pieces of a style that its limits are taken from."""
+SPAN = longrun.SPAN // 2
+"""Bars in a row after which it is said that density or entropy lie outside the limits; after twice as many, that the
+music has collapsed."""
+KINDS = ("copy", "loop", "held", "silence", "collapse", "density", "entropy")
+"""Of faults, the gravest first."""
+
+Cells = frozenset[tuple[int, int]]
+"""(sixteenth, pitch) of a bar's notes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A piece as far as its bars were accepted."""
+
+    cells: tuple[Cells, ...] = ()
+    """Of the last bars, PERIOD at most, the latest first."""
+    rounds: tuple[int, ...] = (0,) * PERIOD
+    """By period: bars in a row that copy the one so far back."""
+    recent: tuple[Bar, ...] = ()
+    """The last bars, one fewer than density and entropy are taken over."""
+    outside: Mapping[str, int] = field(default_factory=dict)
+    """Bars in a row for which density and entropy have been outside the limits."""
+    quiet: float = 0.0
+    """Seconds since the last sound's end, at the end of the last bar; negative while one lasts."""
+    watch: Watch = field(default_factory=Watch)
+
+
+class Guard:
+    """Judges the bars of one style. Without an index it does not know what is copied."""
+
+    def __init__(self, style: str, limits: Limits | None, index: Index | None, model: str = "") -> None:
+        """`model`: hash of its weights, for the certificates."""
+        self.limits, self.index, self.model = limits, index, model
+        self.longest = index.limit(style) if index else 0
+
+    def judge(self, heard: Heard, bar: Bar) -> tuple[Heard, str]:
+        """What has been heard if the bar is accepted, and the gravest of its faults, one of KINDS; "" for none."""
+        faults: list[str] = []
+        after = self._sounds(self._states(self._loops(heard, bar, faults), bar, faults), bar, faults)
+        if self.index:
+            after = replace(after, watch=self.index.after(heard.watch, bar))
+            if after.watch.run > self.longest:
+                faults.append("copy")
+        return after, min(faults, key=KINDS.index, default="")
+
+    def certificate(self, heard: Heard, piece: Piece) -> dict[str, Any]:
+        """What is said of a finished piece: its name and its certificate; without an index, its name alone."""
+        match = replace(heard.watch.match, coverage=heard.watch.coverage)
+        own = Certificate.of(match, model=self.model, seed=piece.seed).to_json()
+        return {"piece": piece.title, "number": piece.number, **(own if self.index else {})}
+
+    def _loops(self, heard: Heard, bar: Bar, faults: list[str]) -> Heard:
+        own = frozenset((slot(note, bar), note.pitch) for note in bar.notes if note.program != DRUMS)
+        copied = tuple(
+            heard.rounds[lag] + 1 if lag < len(heard.cells) and alike(own, heard.cells[lag]) else 0
+            for lag in range(PERIOD)
+        )
+        longest = max((run + lag + 1 for lag, run in enumerate(copied) if run > lag), default=0)
+        if self.limits and longest > self.limits.loop:
+            faults.append("loop")
+        return replace(heard, cells=(own, *heard.cells[: PERIOD - 1]), rounds=copied)
+
+    def _states(self, heard: Heard, bar: Bar, faults: list[str]) -> Heard:
+        bars = (*heard.recent, bar)
+        if self.limits is None or len(bars) < longrun.GROUP:
+            return replace(heard, recent=bars)
+        density = sum(len(b.notes) for b in bars) * BEAT / sum(b.meter.ticks for b in bars)
+        entropy = float(entropies(pitch_classes(bars).sum(axis=0, keepdims=True))[0])
+        outside = {}
+        for kind, value, (low, high) in (
+            ("density", density, self.limits.density),
+            ("entropy", entropy, self.limits.entropy),
+        ):
+            outside[kind] = heard.outside.get(kind, 0) + 1 if value < low or value > high else 0
+            if outside[kind] == SPAN:
+                faults.append(kind)
+            elif outside[kind] and outside[kind] % (2 * SPAN) == 0:
+                faults.append("collapse")
+        return replace(heard, recent=bars[1:], outside=outside)
+
+    def _sounds(self, heard: Heard, bar: Bar, faults: list[str]) -> Heard:
+        second = bar.seconds / bar.meter.ticks
+        begin = min((note.onset for note in bar.notes), default=bar.meter.ticks) * second
+        end = max((note.onset + note.duration for note in bar.notes), default=0) * second
+        quiet = min(heard.quiet + bar.seconds, bar.seconds - end) if bar.notes else heard.quiet + bar.seconds
+        if self.limits:
+            if heard.quiet + begin > self.limits.silence:
+                faults.append("silence")
+            if any(note.duration > self.limits.held * BEAT for note in bar.notes if note.program != DRUMS):
+                faults.append("held")
+        return replace(heard, quiet=quiet)
+
+
+def alike(one: Cells, other: Cells) -> bool:
+    """Whether one bar is the other's copy."""
+    return bool(one) and len(one & other) >= LOOPED * len(one | other)
+
+
+def save(folder: Path, corpus: Corpus, seed: int = 0) -> None:
+    """Writes beside a model what its guard needs: the limits of each style, and the index of the training works."""
+    entries = corpus.split(validation=False)
+    limits = {}
+    for style in sorted({entry.style for entry in entries}):
+        own = [entry for entry in entries if entry.style == style]
+        chosen = [own[i] for i in np.random.default_rng(seed).permutation(len(own))[:MOST]]
+        limits[style] = longrun.limits([tokens.decode(corpus.of(entry), entry.tempo) for entry in chosen]).to_dict()
+    (folder / LIMITS).write_text(json.dumps(limits, indent=1) + "\n", encoding="utf-8")
+    works = training(corpus)
+    with_limits(build(works), works).save(folder / INDEX)
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """What the guards of a model's styles share."""
+
+    limits: Mapping[str, Limits]
+    index: Index | None
+    model: str = ""
+
+    def of(self, style: str) -> Guard:
+        """The guard of a style."""
+        return Guard(style, self.limits.get(style), self.index, self.model)
+
+
+NONE = Guards({}, None)
+"""Lets everything pass."""
+
+
+def load(folder: Path) -> Guards:
+    """The guards of a model.
+
+    Raises:
+        MissingError: a file is not there.
+        ModelError: it cannot be read.
+    """
+    path = folder / LIMITS
+    if not path.is_file():
+        raise MissingError(f"{path}: no such file; wanted the limits that `radio train` writes beside the weights")
+    try:
+        limits = {style: Limits.from_dict(own) for style, own in json.loads(path.read_text(encoding="utf-8")).items()}
+        return Guards(limits, Index.load(folder / INDEX), weights.digest(folder))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ModelError(f"{path.parent}: not a guard's files: {error}") from error
