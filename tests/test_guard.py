@@ -14,7 +14,7 @@ from radio.composer import guard, planner, weights
 from radio.composer.corpus import Corpus
 from radio.composer.engine import Engine
 from radio.composer.guard import SPAN, Guard, Heard
-from radio.composer.kit.longrun import Limits
+from radio.composer.kit.collapse import Limits
 from radio.composer.originality import build, training
 from radio.composer.writer import CLOSE, Numbers, Writer, advance
 from radio.errors import MissingError, ModelError

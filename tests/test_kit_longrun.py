@@ -15,10 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from music import COMMON, bars, tune
+from radio.composer.kit import collapse
 from radio.composer.kit import longrun as kit
 from radio.music.score import DRUMS, Bar, Note
 
-LIMITS = kit.Limits(density=(1.0, 8.0), entropy=(1.0, 3.5))
+LIMITS = collapse.Limits(density=(1.0, 8.0), entropy=(1.0, 3.5))
 
 
 @lru_cache
@@ -55,8 +56,8 @@ def drifted(found: Sequence[kit.Drift]) -> set[str]:
     return {one.feature for one in found if one.drifted}
 
 
-def kinds(music: Sequence[Bar], limits: kit.Limits = LIMITS) -> list[str]:
-    return [event.kind for event in kit.collapses(music, limits)]
+def kinds(music: Sequence[Bar], limits: collapse.Limits = LIMITS) -> list[str]:
+    return [event.kind for event in collapse.collapses(music, limits)]
 
 
 def test_the_features_of_four_bars_are_what_they_are_called() -> None:
@@ -145,7 +146,7 @@ def test_too_short_a_run_is_refused() -> None:
 
 
 def test_the_limits_of_human_music_let_other_music_of_its_kind_pass() -> None:
-    limits = kit.limits(run(60))
+    limits = collapse.limits(run(60))
     assert 2.0 < limits.density[0] <= limits.density[1] < 3.0
     assert (limits.loop, limits.silence, limits.held, limits.dynamics) == (8, 4.0, 16.0, True)
     assert kinds(joined(run(60, 500)), limits) == []
@@ -156,21 +157,21 @@ def test_limits_widen_where_the_groups_own_music_loops_rests_and_holds() -> None
     silent = Bar(COMMON, 100.0, ())
     hold = Bar(COMMON, 100.0, (Note(0, 0, 36, 20 * 96, 60), Note(0, 0, 60, 96, 60), Note(48, 0, 64, 48, 60)))
     odd = [hold, *[one[0]] * 20, silent, silent, silent, *(replace(b, notes=b.notes[1:]) for b in one)]
-    limits = kit.limits([odd])
+    limits = collapse.limits([odd])
     assert limits.loop >= 20
     assert limits.held == 80.0
-    assert kit.limits([[*one[:8], silent, silent, silent, *one[8:]]]).silence == pytest.approx(7.2)
+    assert collapse.limits([[*one[:8], silent, silent, silent, *one[8:]]]).silence == pytest.approx(7.2)
 
 
 def test_a_group_of_flat_pieces_has_no_dynamics() -> None:
     flat = [replace(b, notes=tuple(replace(n, velocity=64) for n in b.notes)) for b in piece(1)]
-    assert not kit.limits([flat]).dynamics
-    assert not kit.limits([flat, piece(2)]).dynamics
+    assert not collapse.limits([flat]).dynamics
+    assert not collapse.limits([flat, piece(2)]).dynamics
 
 
 def test_limits_go_through_json() -> None:
-    limits = kit.limits(run(5))
-    assert kit.Limits.from_dict(json.loads(json.dumps(limits.to_dict()))) == limits
+    limits = collapse.limits(run(5))
+    assert collapse.Limits.from_dict(json.loads(json.dumps(limits.to_dict()))) == limits
 
 
 @pytest.mark.parametrize(
@@ -178,23 +179,23 @@ def test_limits_go_through_json() -> None:
 )
 def test_damaged_limits_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="wanted"):
-        kit.Limits.from_dict({**LIMITS.to_dict(), **change})
+        collapse.Limits.from_dict({**LIMITS.to_dict(), **change})
 
 
 def test_limits_of_nothing_are_refused() -> None:
     with pytest.raises(ValueError, match="wanted human pieces"):
-        kit.limits([[Bar(COMMON, 100.0, ())]])
+        collapse.limits([[Bar(COMMON, 100.0, ())]])
 
 
 def test_healthy_music_does_not_collapse() -> None:
-    assert kit.collapses(joined(run(20)), LIMITS) == []
-    assert kit.collapses([], LIMITS) == []
+    assert collapse.collapses(joined(run(20)), LIMITS) == []
+    assert collapse.collapses([], LIMITS) == []
 
 
 @pytest.mark.parametrize("period", [1, 2, 4])
 def test_a_loop_is_caught_where_it_begins(period: int) -> None:
     music = [*piece(1), *piece(2)[:period] * (12 // period), *piece(3)[:16]]
-    found = kit.collapses(music, LIMITS)
+    found = collapse.collapses(music, LIMITS)
     assert [(event.bar, event.kind) for event in found] == [(32, "loop")]
     assert found[0].seconds == pytest.approx(32 * 2.4)
     assert "12 bars" in found[0].reason
@@ -207,7 +208,7 @@ def test_a_figure_may_go_round_as_long_as_the_limits_say() -> None:
 
 def test_silence_is_caught_within_a_piece() -> None:
     silent = Bar(COMMON, 100.0, ())
-    found = kit.collapses([*piece(1)[:9], silent, silent, *piece(1)[9:]], LIMITS)
+    found = collapse.collapses([*piece(1)[:9], silent, silent, *piece(1)[9:]], LIMITS)
     assert [(event.bar, event.kind, event.reason[:5]) for event in found] == [(9, "silence", "4.8 s")]
     assert kinds([*piece(1)[:9], silent, *piece(1)[9:]]) == []
 
@@ -223,7 +224,7 @@ def test_a_note_that_sounds_on_is_not_silence_but_is_held() -> None:
     silent = Bar(COMMON, 100.0, ())
     held = replace(silent, notes=(Note(0, 0, 60, 6 * 96, 64),))
     music = [*piece(1)[:9], held, *[silent] * 5, *piece(2)]
-    assert [(event.bar, event.kind) for event in kit.collapses(music, LIMITS)] == [(9, "held")]
+    assert [(event.bar, event.kind) for event in collapse.collapses(music, LIMITS)] == [(9, "held")]
 
 
 def test_notes_of_sixteen_beats_may_be_held() -> None:
@@ -239,7 +240,7 @@ def thickened(bar: Bar) -> Bar:
 @pytest.mark.parametrize("thick", [False, True], ids=["thin", "thick"])
 def test_density_outside_the_limits_is_caught(thick: bool) -> None:
     odd = [thickened(bar) if thick else replace(bar, notes=bar.notes[:1]) for bar in piece(2)]
-    found = [event for event in kit.collapses([*piece(1), *odd, *piece(3)], LIMITS) if event.kind == "density"]
+    found = [event for event in collapse.collapses([*piece(1), *odd, *piece(3)], LIMITS) if event.kind == "density"]
     assert len(found) == 1
     assert 29 <= found[0].bar <= 32
 
@@ -257,7 +258,7 @@ def test_what_lasts_a_dozen_bars_is_borne() -> None:
 def test_flat_velocities_are_caught_on_a_channel_with_dynamics_alone() -> None:
     flat = [replace(b, notes=tuple(replace(n, velocity=64) for n in b.notes)) for b in joined(run(3, 40))]
     music = [*piece(1), *flat]
-    found = kit.collapses(music, LIMITS)
+    found = collapse.collapses(music, LIMITS)
     assert [event.kind for event in found] == ["flat"]
     assert 24 <= found[0].bar <= 32
     assert kinds(music, replace(LIMITS, dynamics=False)) == []
@@ -265,15 +266,15 @@ def test_flat_velocities_are_caught_on_a_channel_with_dynamics_alone() -> None:
 
 def test_a_channel_lives_until_its_first_collapse() -> None:
     silent = Bar(COMMON, 100.0, ())
-    hours, ended = kit.lifetime([piece(1), [silent] * 8, piece(2)], LIMITS)
+    hours, ended = collapse.lifetime([piece(1), [silent] * 8, piece(2)], LIMITS)
     assert (hours, ended) == (pytest.approx(32 * 2.4 / 3600), True)
-    hours, ended = kit.lifetime(run(20), LIMITS)
+    hours, ended = collapse.lifetime(run(20), LIMITS)
     assert (hours, ended) == (pytest.approx(20 * 32 * 2.4 / 3600), False)
 
 
 def test_survival_counts_channels_that_were_not_watched_to_the_end() -> None:
     # By hand: 3/4 after one hour; at two one is lost from sight; of the two left one ends at three.
-    found = kit.survival([(1.0, True), (2.0, False), (3.0, True), (4.0, False)])
+    found = collapse.survival([(1.0, True), (2.0, False), (3.0, True), (4.0, False)])
     assert found.hours == (1.0, 2.0, 3.0, 4.0)
     assert found.share == pytest.approx((0.75, 0.75, 0.375, 0.375))
     assert found.mean == pytest.approx(1.0 + 0.75 * 2 + 0.375)
@@ -281,16 +282,16 @@ def test_survival_counts_channels_that_were_not_watched_to_the_end() -> None:
 
 
 def test_channels_that_never_collapse_survive() -> None:
-    found = kit.survival([(4.0, False), (4.0, False)])
+    found = collapse.survival([(4.0, False), (4.0, False)])
     assert (found.share, found.mean, found.median) == ((1.0,), 4.0, math.inf)
     with pytest.raises(ValueError, match="no channel"):
-        kit.survival([])
+        collapse.survival([])
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.floats(0.01, 24), st.booleans()), min_size=1, max_size=12))
 def test_survival_only_falls(lifetimes: list[tuple[float, bool]]) -> None:
-    found = kit.survival(lifetimes)
+    found = collapse.survival(lifetimes)
     assert list(found.share) == sorted(found.share, reverse=True)
     assert 0 <= found.mean <= max(hours for hours, _ in lifetimes) + 1e-9
     if all(ended for _, ended in lifetimes):

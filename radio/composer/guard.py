@@ -1,7 +1,7 @@
 """The guard: looks at each bar before it is accepted, and says what is wrong with it, if anything is.
 
 What it asks for is what the style's human pieces keep within: figures that go round, silences, held notes, density
-and pitch-class entropy (`radio.composer.kit.longrun.Limits`), and runs shared with a training work no longer than
+and pitch-class entropy (`radio.composer.kit.collapse.Limits`), and runs shared with a training work no longer than
 humans share with each other (`radio.composer.originality`). It warns at half the time after which the evaluation
 calls the same a collapse, so that there is time to mend it.
 """
@@ -18,9 +18,9 @@ import numpy as np
 
 from radio.composer import weights
 from radio.composer.corpus import Corpus
-from radio.composer.kit import longrun
+from radio.composer.kit import collapse
+from radio.composer.kit.collapse import Limits
 from radio.composer.kit.harmony import entropies, pitch_classes
-from radio.composer.kit.longrun import Limits
 from radio.composer.kit.structure import LOOPED, PERIOD, slot
 from radio.composer.originality import Certificate, Index, Watch, build, training, with_limits
 from radio.errors import MissingError, ModelError
@@ -30,7 +30,7 @@ from radio.music.score import BEAT, DRUMS, Bar, Piece
 LIMITS, INDEX = "limits.json", "originality.npz"
 MOST = 100
 """Pieces of a style that its limits are taken from."""
-SPAN = longrun.SPAN // 2
+SPAN = collapse.SPAN // 2
 """Bars in a row after which it is said that density or entropy lie outside the limits; after twice as many, that the
 music has collapsed."""
 KINDS = ("copy", "loop", "held", "silence", "collapse", "density", "entropy")
@@ -94,7 +94,7 @@ class Guard:
 
     def _states(self, heard: Heard, bar: Bar, faults: list[str]) -> Heard:
         bars = (*heard.recent, bar)
-        if self.limits is None or len(bars) < longrun.GROUP:
+        if self.limits is None or len(bars) < collapse.GROUP:
             return replace(heard, recent=bars)
         density = sum(len(b.notes) for b in bars) * BEAT / sum(b.meter.ticks for b in bars)
         entropy = float(entropies(pitch_classes(bars).sum(axis=0, keepdims=True))[0])
@@ -135,7 +135,7 @@ def save(folder: Path, corpus: Corpus, seed: int = 0) -> None:
     for style in sorted({entry.style for entry in entries}):
         own = [entry for entry in entries if entry.style == style]
         chosen = [own[i] for i in np.random.default_rng(seed).permutation(len(own))[:MOST]]
-        limits[style] = longrun.limits([tokens.decode(corpus.of(entry), entry.tempo) for entry in chosen]).to_dict()
+        limits[style] = collapse.limits([tokens.decode(corpus.of(entry), entry.tempo) for entry in chosen]).to_dict()
     (folder / LIMITS).write_text(json.dumps(limits, indent=1) + "\n", encoding="utf-8")
     works = training(corpus)
     with_limits(build(works), works).save(folder / INDEX)
