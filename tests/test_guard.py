@@ -111,10 +111,12 @@ class Strict(Guard):
         return replace(heard, quiet=number + 1.0), ""
 
 
-def written(own: Guard) -> tuple[Piece, list[Bar], Writer]:
+def written(own: Guard, **prefix: object) -> tuple[Piece, list[Bar], Writer]:
     """A piece of the untrained model."""
     engine = Engine(weights.load(model()), 1)
-    writer = Writer(channel(), planner.load(model()), engine, 0, seed=(5, 0), numbers=Numbers(None, "bach"), guard=own)
+    writer = Writer(
+        channel(**prefix), planner.load(model()), engine, 0, seed=(5, 0), numbers=Numbers(None, "bach"), guard=own
+    )
     while not any(isinstance(item, Bar) and item.left == 1 for item in writer.queue):
         advance(engine, [writer])
     items = list(writer.queue)
@@ -169,6 +171,12 @@ def test_music_that_is_too_thin_is_not_ended_before_it_has_collapsed() -> None:
     _, mended, writer = written(Strict(3, 100, "collapse"))
     assert len(mended) == 3 + CLOSE
     assert writer.repairs == {"collapse": 2, "ended": 1, "passed": 1}
+
+
+def test_a_piece_of_the_one_length_asked_for_is_not_ended() -> None:
+    _, mended, writer = written(Strict(3, 100), bars=(8, 8))
+    assert len(mended) == 8
+    assert writer.repairs == {"copy": 5, "redrawn": 3, "anchored": 1, "passed": 1}
 
 
 def test_after_every_remedy_a_bar_passes() -> None:

@@ -124,8 +124,7 @@ def _apart(told: dict[str, Any]) -> str:
         f"{told['right']} of "
         f"{told['pieces']} composed pieces of `{first}` and `{second}` ({told['right'] / told['pieces']:.2f}); of real "
         f"works kept back it names {told['real']:.2f} of the windows. {told['ended']} of {told['pieces']} pieces "
-        f"end with their "
-        "planned last bar."
+        "end with their planned last bar; the guard brought the others to their end earlier."
     )
 
 

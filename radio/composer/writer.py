@@ -113,6 +113,9 @@ class Writer:
         self.titler = Titler(channel.prefix.style)
         self.numbers = numbers
         self.sampling = sampling(channel.sampling)
+        bars = channel.prefix.bars
+        self.may_end = bars is None or bars[0] < bars[1]
+        """Whether a piece may be ended early: not where one length is asked for."""
         self.seeds = np.random.default_rng((*seed, numbers.total))
         self.queue: deque[Piece | Bar] = deque()
         self.draft: Draft | None = None
@@ -226,7 +229,7 @@ class Writer:
         """Whether the guard lets a bar pass; if not, it is put back, to be drawn again."""
         heard, fault = self.guard.judge(draft.heard, bar)
         if fault and len(draft.piece.bars) >= draft.given:
-            remedies = REMEDIES[fault]
+            remedies = [remedy for remedy in REMEDIES[fault] if self.may_end or remedy != ENDED]
             draft.remedy = remedies[draft.attempts] if draft.attempts < len(remedies) else ""
             self.repairs.update((fault, draft.remedy or "passed"))
             if draft.remedy:

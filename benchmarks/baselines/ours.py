@@ -1,0 +1,79 @@
+"""Our own model, measured as the baselines are; and how models with its embeddings and heads are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.baselines.baseline import Bits, SlotBits, by_field
+from radio.composer import weights
+from radio.composer.dataset import Example, example
+from radio.composer.evaluate import windows
+from radio.composer.model import Transformer
+from radio.composer.train import LN2, cell_losses, cells
+from radio.music import tokens
+from radio.music.score import Prefix
+
+CELL = 6144
+"""Positions a forward pass holds at most, padding included."""
+
+
+class Ours:
+    """The radio's model."""
+
+    conditioned = True
+    complete = True
+
+    def __init__(self, folder: Path) -> None:
+        self.model = weights.load(folder)
+
+    def bits(self, prefix: Prefix, positions: tokens.Positions) -> Bits:
+        """What a piece costs."""
+        return by_field(slot_bits(self.model, prefix, positions), positions)
+
+
+@torch.inference_mode()
+def slot_bits(model: Transformer, prefix: Prefix, positions: tokens.Positions) -> SlotBits:
+    """Bits of each slot of each position, in the windows that a piece goes through when it is composed."""
+    examples = []
+    fresh: dict[int, tuple[int, int]] = {}
+    told = 0
+    for body, known in windows(positions, model.config.room):
+        made = example(prefix, body)
+        count = len(body.positions) - known
+        fresh[id(made)] = (told, count)
+        examples.append(made)
+        told += count
+    found = np.zeros(positions.shape)
+    for group in cells(sorted(examples, key=_length), CELL):
+        losses, _ = cell_losses(model, group)
+        for own, made in zip(losses, group, strict=True):
+            start, count = fresh[id(made)]
+            end = len(made.positions) - tokens.PREFIX_LENGTH
+            found[start : start + count] = own[end - count : end].numpy() / LN2
+    return found
+
+
+def _length(made: Example) -> int:
+    return len(made.positions)
+
+
+class HeadVoice:
+    """Logits of the slots of one position after another, for a model with our embeddings and heads."""
+
+    def __init__(self, model: Transformer, out: Tensor) -> None:
+        self.model = model
+        self.out = out
+        """(D,): what the model says of the next position."""
+
+    @torch.inference_mode()
+    def scores(self, drawn: Sequence[int]) -> Tensor:
+        """Logits (ids,) of the slot after those drawn."""
+        x = self.out
+        for slot, value in enumerate(drawn):
+            x = x + self.model.drawn[slot].weight[value]
+        return self.model.head_logits(x, len(drawn))
