@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from radio.music import smf, tokens
 from radio.music.meters import METERS
-from radio.music.score import DRUMS, Bar, Meter, Note
+from radio.music.score import BEAT, DRUMS, Bar, Meter, Note
 
 COMMON = Meter(4, 4)
 
@@ -54,6 +54,27 @@ def tune(seed: int, count: int = 16, *, program: int = 0, meter: Meter = COMMON,
         ]
         made.append(Bar(meter, 100.0, tuple(sorted(notes))))
     return made
+
+
+Tune = list[tuple[int, int]]
+"""(sixteenths since the note before, pitch)."""
+
+
+def melody(seed: int, count: int = 100) -> Tune:
+    """A melody that shares no gram with those of other seeds, and whose grams are all varied."""
+    rng = random.Random(seed)
+    return [(rng.randrange(1, 9), rng.randrange(48, 84)) for _ in range(count)]
+
+
+def laid_out(own: Tune, *, up: int = 0, late: int = 0, tempo: float = 100.0, meter: Meter = COMMON) -> list[Bar]:
+    """A melody in bars, moved up by semitones and back by sixteenths, over a bass."""
+    notes: dict[int, list[Note]] = {}
+    tick = late * BEAT // 4
+    for gap, pitch in own:
+        tick += gap * BEAT // 4
+        for part in (Note(tick % meter.ticks, 0, pitch + up, 6, 80), Note(tick % meter.ticks, 32, 40, 6, 60)):
+            notes.setdefault(tick // meter.ticks, []).append(part)
+    return [Bar(meter, tempo, tuple(sorted(notes.get(bar, [])))) for bar in range(max(notes) + 1)]
 
 
 def corpus(folder: Path) -> Path:

@@ -12,72 +12,51 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import music
+from music import Tune, laid_out, melody
 from radio.composer import memory
 from radio.composer.memory import GRAM, LONG, VARIED, Runs, Tokens
 from radio.music import tokens
-from radio.music.score import BEAT, DRUMS, Bar, Meter, Note
-
-Tune = list[tuple[int, int]]
-"""(sixteenths since the note before, pitch)."""
+from radio.music.score import DRUMS, Bar, Meter, Note
 
 
-def tune(seed: int, count: int = 100) -> Tune:
-    """A melody that shares no gram with those of other seeds, and whose grams are all varied."""
-    rng = random.Random(seed)
-    return [(rng.randrange(1, 9), rng.randrange(48, 84)) for _ in range(count)]
-
-
-def laid_out(
-    melody: Tune, *, up: int = 0, late: int = 0, tempo: float = 100.0, meter: Meter = music.COMMON
-) -> list[Bar]:
-    """The melody in bars, moved up by semitones and back by sixteenths, over a bass."""
-    notes: dict[int, list[Note]] = {}
-    tick = late * BEAT // 4
-    for gap, pitch in melody:
-        tick += gap * BEAT // 4
-        for part in (Note(tick % meter.ticks, 0, pitch + up, 6, 80), Note(tick % meter.ticks, 32, 40, 6, 60)):
-            notes.setdefault(tick // meter.ticks, []).append(part)
-    return [Bar(meter, tempo, tuple(sorted(notes.get(bar, [])))) for bar in range(max(notes) + 1)]
-
-
-def line(melody: Tune) -> Tokens:
-    return memory.line(laid_out(melody))
+def line(own: Tune) -> Tokens:
+    return memory.line(laid_out(own))
 
 
 @pytest.fixture(scope="module")
 def runs() -> Runs:
     """Twenty works of one piece, and one of two."""
-    works = [(f"work {seed}", line(tune(seed))) for seed in range(20)]
-    return Runs([*works, ("double", line(tune(20))), ("double", line(tune(20)[:50] + tune(21)[:30]))])
+    works = [(f"work {seed}", line(melody(seed))) for seed in range(20)]
+    return Runs([*works, ("double", line(melody(20))), ("double", line(melody(20)[:50] + melody(21)[:30]))])
 
 
 def test_a_verbatim_copy_is_found_whole(runs: Runs) -> None:
-    shared = runs.search(line(tune(7)))
+    shared = runs.search(line(melody(7)))
     assert shared.longest == memory.Run(100, "work 7", 7, 0, 0)
     assert shared.coverage == 1.0
     assert (shared.nearest, shared.kinship) == ("work 7", 1.0)
 
 
 def test_a_transposed_copy_is_found_whole(runs: Runs) -> None:
-    found = runs.search(memory.line(laid_out(tune(7), up=-5))).longest
+    found = runs.search(memory.line(laid_out(melody(7), up=-5))).longest
     assert (found.length, found.work) == (100, "work 7")
 
 
 def test_a_copy_that_starts_within_a_bar_at_another_tempo_and_meter_is_found_whole(runs: Runs) -> None:
-    bars = laid_out(tune(7), up=2, late=5, tempo=63.0, meter=Meter(3, 4))
+    bars = laid_out(melody(7), up=2, late=5, tempo=63.0, meter=Meter(3, 4))
     found = runs.search(memory.line(bars)).longest
     assert (found.length, found.work) == (100, "work 7")
 
 
 def test_a_quotation_within_new_music_is_found_with_its_places(runs: Runs) -> None:
-    quoting = tune(100, 30) + tune(4)[40:60] + tune(101, 50)
+    quoting = melody(100, 30) + melody(4)[40:60] + melody(101, 50)
     shared = runs.search(line(quoting))
     assert shared.longest == memory.Run(20, "work 4", 4, 30, 40)
     assert shared.coverage == pytest.approx(20 / 100)
 
 
 def test_a_changed_note_ends_one_run_and_begins_another(runs: Runs) -> None:
-    changed = tune(7)
+    changed = melody(7)
     changed[60] = (3, 20)
     shared = runs.search(line(changed))
     assert shared.longest == memory.Run(60, "work 7", 7, 0, 0)
@@ -85,24 +64,24 @@ def test_a_changed_note_ends_one_run_and_begins_another(runs: Runs) -> None:
 
 
 def test_shuffled_music_shares_nothing(runs: Runs) -> None:
-    notes = tune(7)
+    notes = melody(7)
     random.Random(1).shuffle(notes)
     assert runs.search(line(notes)) == memory.NOTHING
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, GRAM, GRAM + 1])
 def test_music_of_few_notes_shares_something_only_if_it_fills_a_gram(runs: Runs, count: int) -> None:
-    own = line(tune(7)[:count]) if count else memory.line([])
+    own = line(melody(7)[:count]) if count else memory.line([])
     assert runs.search(own).longest.length == (count if count > GRAM else 0)
 
 
 def test_nothing_is_found_among_no_works() -> None:
-    assert Runs([]).search(line(tune(1))) == memory.NOTHING
+    assert Runs([]).search(line(melody(1))) == memory.NOTHING
 
 
 def test_a_work_left_out_finds_neither_itself_nor_its_other_pieces(runs: Runs) -> None:
-    assert runs.search(line(tune(20))).longest.length == 100
-    assert runs.search(line(tune(20)), without=["double"]) == memory.NOTHING
+    assert runs.search(line(melody(20))).longest.length == 100
+    assert runs.search(line(melody(20)), without=["double"]) == memory.NOTHING
 
 
 FIGURES: dict[str, Tune] = {
@@ -121,7 +100,7 @@ def test_a_figure_that_is_nobodys_does_not_count(name: str) -> None:
 
 def test_a_trill_does_not_lengthen_the_run_it_is_in() -> None:
     trill = FIGURES["a trill"]
-    first, second, other = tune(1, 20), tune(2, 15), tune(3, 30)
+    first, second, other = melody(1, 20), melody(2, 15), melody(3, 30)
     runs = Runs([("sonata", line(first + trill + second))])
     found = runs.search(line(other + first + trill + second)).longest
     assert (found.work, found.here, found.there) == ("sonata", 30, 0)
@@ -142,7 +121,7 @@ def test_notes_a_tick_early_or_late_are_on_the_same_sixteenth(gap: int) -> None:
 
 
 def test_a_bass_that_comes_back_below_another_melody_is_found() -> None:
-    bass = [(gap, pitch - 24) for gap, pitch in tune(5)]
+    bass = [(gap, pitch - 24) for gap, pitch in melody(5)]
 
     def piece(seed: int) -> list[Bar]:
         rng = random.Random(seed)
@@ -207,12 +186,12 @@ def test_runs_are_those_that_looking_everywhere_finds(
 
 
 def test_people_are_measured_without_their_own_work_and_its_versions() -> None:
-    quoted = tune(1)[30:45]
+    quoted = melody(1)[30:45]
     pieces = [
-        ("march", line(tune(1))),
-        ("the march again", line(tune(50, 10) + tune(1)[10:])),
-        ("medley", line(tune(2, 100) + quoted + tune(3, 100))),
-        ("apart", line(tune(4))),
+        ("march", line(melody(1))),
+        ("the march again", line(melody(50, 10) + melody(1)[10:])),
+        ("medley", line(melody(2, 100) + quoted + melody(3, 100))),
+        ("apart", line(melody(4))),
     ]
     shared = memory.human(Runs(pieces), pieces)
     assert [one.longest.length for one in shared] == [15, 15, 15, 0]
@@ -221,16 +200,16 @@ def test_people_are_measured_without_their_own_work_and_its_versions() -> None:
 
 
 def test_a_recalled_work_is_told_from_a_new_continuation() -> None:
-    original = tune(1)
+    original = melody(1)
     assert memory.recalled(line(original), line(original)) == memory.Recall(84, 1.0, 84)
-    new = memory.recalled(line(original), line(original[:16] + tune(2)[:50]))
+    new = memory.recalled(line(original), line(original[:16] + melody(2)[:50]))
     assert new.in_a_row <= 1
     assert new.share < 0.1
     assert new.compared == 50
 
 
 def test_a_recall_that_breaks_off_counts_the_notes_before_the_break() -> None:
-    original = tune(1)
+    original = melody(1)
     # The note at the break is another, and so is the interval to the one after it.
     broken = [*original[:26], (3, 20), *original[27:]]
     got = memory.recalled(line(original), line(broken))
@@ -239,9 +218,9 @@ def test_a_recall_that_breaks_off_counts_the_notes_before_the_break() -> None:
 
 
 def test_a_continuation_that_never_came_recalls_nothing() -> None:
-    assert memory.recalled(line(tune(1)), line(tune(1)[:16])) == memory.Recall(0, 0.0, 0)
+    assert memory.recalled(line(melody(1)), line(melody(1)[:16])) == memory.Recall(0, 0.0, 0)
 
 
 def test_a_continuation_of_another_opening_is_refused() -> None:
     with pytest.raises(ValueError, match="first 16 notes"):
-        memory.recalled(line(tune(1)), line(tune(2)))
+        memory.recalled(line(melody(1)), line(melody(2)))

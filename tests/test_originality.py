@@ -11,55 +11,36 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import music
+from music import Tune, laid_out, melody
 from radio.composer import corpus, memory, originality
 from radio.composer.originality import SURE, WINDOW, Certificate, Index, Match, Source, Watch
 from radio.errors import MissingError
-from radio.music.score import BEAT, DRUMS, Bar, Meter, Note
+from radio.music.score import DRUMS, Bar, Meter, Note
 
-Tune = list[tuple[int, int]]
-"""(sixteenths since the note before, pitch)."""
 UNSEEN = 2 * (WINDOW - 1)
 """Notes that a run may be longer than found."""
 
 
-def tune(seed: int, count: int = 100) -> Tune:
-    """A melody that shares no gram with those of other seeds, and whose grams are all varied."""
-    rng = random.Random(seed)
-    return [(rng.randrange(1, 9), rng.randrange(48, 84)) for _ in range(count)]
+def line(own: Tune) -> memory.Tokens:
+    return memory.line(laid_out(own))
 
 
-def laid_out(
-    melody: Tune, *, up: int = 0, late: int = 0, tempo: float = 100.0, meter: Meter = music.COMMON
-) -> list[Bar]:
-    """The melody in bars, moved up by semitones and back by sixteenths."""
-    notes: dict[int, list[Note]] = {}
-    tick = late * BEAT // 4
-    for gap, pitch in melody:
-        tick += gap * BEAT // 4
-        notes.setdefault(tick // meter.ticks, []).append(Note(tick % meter.ticks, 0, pitch + up, 6, 80))
-    return [Bar(meter, tempo, tuple(notes.get(bar, ()))) for bar in range(max(notes) + 1)]
-
-
-def line(melody: Tune) -> memory.Tokens:
-    return memory.line(laid_out(melody))
-
-
-def source(number: int, melody: Tune, style: str = "bach") -> Source:
-    return Source(f"Piece {number}", f"work {number}", style, line(melody))
+def source(number: int, own: Tune, style: str = "bach") -> Source:
+    return Source(f"Piece {number}", f"work {number}", style, line(own))
 
 
 @pytest.fixture(scope="module")
 def index() -> Index:
-    return originality.build([source(number, tune(number)) for number in range(50)])
+    return originality.build([source(number, melody(number)) for number in range(50)])
 
 
 @pytest.mark.parametrize(
     "bars",
     [
-        laid_out(tune(7)),
-        laid_out(tune(7), up=-5),
-        laid_out(tune(7), late=5, tempo=63.0),
-        laid_out(tune(7), up=3, late=7, meter=Meter(3, 4)),
+        laid_out(melody(7)),
+        laid_out(melody(7), up=-5),
+        laid_out(melody(7), late=5, tempo=63.0),
+        laid_out(melody(7), up=3, late=7, meter=Meter(3, 4)),
     ],
     ids=["verbatim", "transposed", "from within a bar, at another tempo", "in another meter"],
 )
@@ -71,14 +52,14 @@ def test_a_copy_is_found_and_named(index: Index, bars: list[Bar]) -> None:
 
 
 def test_a_quotation_of_20_notes_within_new_music_is_found_and_named(index: Index) -> None:
-    match = index.longest(laid_out(tune(100, 30) + tune(4)[40:60] + tune(101, 50)))
+    match = index.longest(laid_out(melody(100, 30) + melody(4)[40:60] + melody(101, 50)))
     assert match.title == "Piece 4"
     assert 20 - UNSEEN <= match.length <= 20
     assert match.coverage == match.length / 100
 
 
 def test_a_changed_note_ends_one_run_and_begins_another(index: Index) -> None:
-    changed = tune(7)
+    changed = melody(7)
     changed[60] = (3, 20)
     match = index.longest(laid_out(changed))
     assert 60 - UNSEEN <= match.length <= 60
@@ -87,20 +68,20 @@ def test_a_changed_note_ends_one_run_and_begins_another(index: Index) -> None:
 
 
 def test_a_run_of_one_gram_covers_nothing(index: Index) -> None:
-    places = originality.fingerprints(line(tune(7)))[1]
-    gram = tune(7)[places[3] : places[3] + memory.GRAM + 1]
-    match = index.longest(laid_out(tune(100, 20) + gram + tune(101, 20)))
+    places = originality.fingerprints(line(melody(7)))[1]
+    gram = melody(7)[places[3] : places[3] + memory.GRAM + 1]
+    match = index.longest(laid_out(melody(100, 20) + gram + melody(101, 20)))
     assert match == Match(memory.GRAM + 1, "Piece 7", 0.0)
 
 
 def test_every_quotation_of_sure_length_is_found(index: Index) -> None:
     for start in range(100 - SURE):
-        quoting = tune(100, 12) + tune(9)[start : start + SURE] + tune(101, 12)
+        quoting = melody(100, 12) + melody(9)[start : start + SURE] + melody(101, 12)
         assert index.longest(laid_out(quoting)).title == "Piece 9", start
 
 
 def test_shuffled_music_is_nobodys(index: Index) -> None:
-    notes = tune(7)
+    notes = melody(7)
     random.Random(1).shuffle(notes)
     assert index.longest(laid_out(notes)) == Match()
 
@@ -115,8 +96,8 @@ def test_a_trill_is_nobodys() -> None:
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 80), st.integers(2, 40)), min_size=1, max_size=6))
 def test_a_found_run_is_never_too_long_and_hardly_too_short(parts: list[tuple[int, int, int]]) -> None:
-    works = [source(number, tune(number)) for number in range(10)]
-    pasted = line([note for work, start, count in parts for note in tune(work)[start : start + count]])
+    works = [source(number, melody(number)) for number in range(10)]
+    pasted = line([note for work, start, count in parts for note in melody(work)[start : start + count]])
     exact = memory.Runs((one.work, one.line) for one in works).search(pasted).longest.length
     found = originality.build(works).heard(Watch(), pasted).match.length
     assert found <= exact
@@ -124,7 +105,7 @@ def test_a_found_run_is_never_too_long_and_hardly_too_short(parts: list[tuple[in
 
 
 def test_a_watch_sees_a_run_grow_bar_by_bar(index: Index) -> None:
-    bars = laid_out(tune(7))
+    bars = laid_out(melody(7))
     watch, seen = Watch(), []
     for bar in bars:
         watch = index.after(watch, bar)
@@ -136,17 +117,17 @@ def test_a_watch_sees_a_run_grow_bar_by_bar(index: Index) -> None:
 
 def test_a_watch_says_that_the_run_ended_once_the_music_is_new(index: Index) -> None:
     watch = Watch()
-    for bar in laid_out(tune(100, 20) + tune(7)[:40]):
+    for bar in laid_out(melody(100, 20) + melody(7)[:40]):
         watch = index.after(watch, bar)
     assert watch.run >= 40 - UNSEEN
-    for bar in laid_out(tune(101, 40)):
+    for bar in laid_out(melody(101, 40)):
         watch = index.after(watch, bar)
     assert watch.run == 0
     assert watch.match.length >= 40 - UNSEEN
 
 
 def test_a_bar_can_be_taken_back(index: Index) -> None:
-    copied, new = laid_out(tune(7)), laid_out(tune(100))
+    copied, new = laid_out(melody(7)), laid_out(melody(100))
     watch = Watch()
     for bar in copied[:10]:
         watch = index.after(watch, bar)
@@ -158,7 +139,7 @@ def test_a_bar_can_be_taken_back(index: Index) -> None:
 
 
 def test_bars_without_a_line_neither_break_a_run_nor_count(index: Index) -> None:
-    first, second = tune(7)[:50], tune(7)[50:]
+    first, second = melody(7)[:50], melody(7)[50:]
     gap, pitch = 16, second[0][1]
     rested = originality.build([source(0, [*first, (gap, pitch), *second[1:]])])
     drums = Bar(music.COMMON, 100.0, (Note(0, DRUMS, 36, 6, 80),))
@@ -171,11 +152,11 @@ def test_bars_without_a_line_neither_break_a_run_nor_count(index: Index) -> None
 
 def test_people_are_measured_without_their_own_work_and_its_versions() -> None:
     works = [
-        source(1, tune(1)),
-        source(1, tune(1)[:60] + tune(10)[:30]),
-        source(2, tune(51, 10) + tune(1)[10:]),
-        source(3, tune(2) + tune(1)[30:50] + tune(3)),
-        source(4, tune(4)),
+        source(1, melody(1)),
+        source(1, melody(1)[:60] + melody(10)[:30]),
+        source(2, melody(51, 10) + melody(1)[10:]),
+        source(3, melody(2) + melody(1)[30:50] + melody(3)),
+        source(4, melody(4)),
     ]
     lengths = originality.human(originality.build(works), works)
     assert all(20 - UNSEEN <= length <= 20 for length in lengths[:4])
@@ -183,9 +164,11 @@ def test_people_are_measured_without_their_own_work_and_its_versions() -> None:
 
 
 def test_a_limit_is_what_people_of_the_style_share_but_no_less_than_is_surely_seen() -> None:
-    quoted = tune(1)[20:60]
-    works = [source(number, tune(100 + number, 90) + quoted + tune(200 + number, 90), "folk") for number in range(6)]
-    works += [source(number, tune(number), "jazz") for number in range(50, 56)]
+    quoted = melody(1)[20:60]
+    works = [
+        source(number, melody(100 + number, 90) + quoted + melody(200 + number, 90), "folk") for number in range(6)
+    ]
+    works += [source(number, melody(number), "jazz") for number in range(50, 56)]
     index = originality.with_limits(originality.build(works), works)
     assert set(index.limits) == {"folk", "jazz"}
     assert 40 - UNSEEN <= index.limit("folk") <= 40
@@ -196,7 +179,7 @@ def test_a_limit_is_what_people_of_the_style_share_but_no_less_than_is_surely_se
 
 def test_what_is_saved_is_what_is_loaded(index: Index, tmp_path: Path) -> None:
     path = tmp_path / "model" / "works.npz"
-    limited = originality.with_limits(index, [source(number, tune(number)) for number in range(5)])
+    limited = originality.with_limits(index, [source(number, melody(number)) for number in range(5)])
     limited.save(path)
     loaded = Index.load(path)
     for name in ("hashes", "pieces", "places"):
@@ -205,13 +188,13 @@ def test_what_is_saved_is_what_is_loaded(index: Index, tmp_path: Path) -> None:
         assert np.array_equal(before, after)
     assert (loaded.titles, loaded.works, loaded.styles) == (limited.titles, limited.works, limited.styles)
     assert loaded.limits == limited.limits
-    assert loaded.longest(laid_out(tune(7))) == limited.longest(laid_out(tune(7)))
+    assert loaded.longest(laid_out(melody(7))) == limited.longest(laid_out(melody(7)))
 
 
 def test_an_index_of_nothing_can_be_stored_and_asked(tmp_path: Path) -> None:
     originality.build([]).save(tmp_path / "none.npz")
     empty = Index.load(tmp_path / "none.npz")
-    assert empty.longest(laid_out(tune(1))) == Match()
+    assert empty.longest(laid_out(melody(1))) == Match()
     assert empty.limit("bach") == SURE
 
 

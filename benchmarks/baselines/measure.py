@@ -20,7 +20,7 @@ from benchmarks.baselines.roll import fits, quantised
 from radio.composer.corpus import Corpus, Entry
 
 # The same pieces must be measured, so they are chosen by the same function.
-from radio.composer.evaluate import _chosen
+from radio.composer.evaluate import chosen_from
 from radio.music import tokens
 from radio.music.score import Prefix
 
@@ -68,7 +68,7 @@ class Figures:
 def whole(corpus: Corpus, budget: int, seed: int) -> Iterator[Part]:
     """What `bits_per_note` measures with the same budget and seed."""
     for style, own, rng in _by_style(corpus, seed):
-        chosen = _chosen(own, budget, rng)
+        chosen = chosen_from(own, budget, rng)
         yield Part(style, chosen, [corpus.of(entry)[:LONGEST] for entry in chosen])
 
 
@@ -76,7 +76,7 @@ def rolls(corpus: Corpus, budget: int, seed: int) -> Iterator[Part]:
     """Pieces that a roll can hold, brought to sixteenths; styles that have none are passed over."""
     for style, own, rng in _by_style(corpus, seed):
         fitting = [entry for entry in own if fits(corpus.of(entry)[:LONGEST])]
-        chosen = _chosen(fitting, budget, rng)
+        chosen = chosen_from(fitting, budget, rng)
         if chosen:
             yield Part(style, chosen, [_quantised(entry, corpus.of(entry)[:LONGEST]) for entry in chosen])
 

@@ -18,6 +18,6 @@ class Pieces(Windows):
     def piece(self, rng: np.random.Generator) -> tokens.Positions:
         """A piece at a random pitch: (n, SLOTS)."""
         self.rng = rng
-        positions = self.corpus.of(self._entry())
+        positions = self.corpus.of(self.entry())
         low, high = shift_range(positions)
         return transposed(positions, int(rng.integers(low, high + 1)))

@@ -103,8 +103,9 @@ def train(
             progress.console.print(_line(standing, by_slot), highlight=False)
 
         trainer.run(report)
-    planner.save(output, found)
-    guard.save(output, found)
+    with console.status("plans, limits and the index of the training works"):
+        planner.save(output, found)
+        guard.save(output, found)
     card.curve(output)
     console.print(f"{output}: trained for {trainer.progress.positions:,} positions")
 

@@ -96,9 +96,10 @@ class Windows:
 
     def draw(self) -> Example:
         """One example."""
-        return self.window(self._entry())
+        return self.window(self.entry())
 
-    def _entry(self) -> Entry:
+    def entry(self) -> Entry:
+        """A piece to take a window of."""
         style = self.styles[self.rng.choice(len(self.styles), p=self.share)]
         own = self.by_style[style]
         return own[self.rng.choice(len(own), p=self.weights[style])]
@@ -123,7 +124,7 @@ class Windows:
         if prefix.key:
             prefix = replace(prefix, key=keys.transpose(prefix.key, shift))
         if window.start and self.rng.random() < self.doubt:
-            other = self._entry()
+            other = self.entry()
             prefix = replace(prefix, style=other.style, composer=other.composer, form=other.form)
         prefix = thinned(prefix, self.rng)
         count = min(len(positions), window.start + room - (window.stop - window.first))

@@ -60,7 +60,7 @@ def prefixes(entry: Entry, others: Sequence[Entry], rng: np.random.Generator) ->
     return {"right": right, "none": Prefix(), "wrong": wrong}
 
 
-def _chosen(entries: Sequence[Entry], budget: int, rng: np.random.Generator) -> list[Entry]:
+def chosen_from(entries: Sequence[Entry], budget: int, rng: np.random.Generator) -> list[Entry]:
     """Pieces in random order until `budget` positions are reached, at least three if there are."""
     chosen: list[Entry] = []
     for index in rng.permutation(len(entries)):
@@ -87,7 +87,7 @@ def bits_per_note(
     for done, style in enumerate(styles, 1):
         rng = np.random.default_rng((seed, done))
         others = [e for e in entries if e.style != style]
-        chosen = _chosen([e for e in entries if e.style == style], budget, rng)
+        chosen = chosen_from([e for e in entries if e.style == style], budget, rng)
         bits = dict.fromkeys(KINDS, 0.0)
         notes = 0
         for entry in chosen:

@@ -136,7 +136,9 @@ class Writer:
             self._open(int(self.seeds.integers(2**31)))
 
     def resume(self, piece: Piece) -> None:
-        """Goes on with `piece` after its bars, as it would have; one that has ended is not taken up.
+        """Goes on with `piece` after its bars; one that has ended is not taken up.
+
+        It goes on as it would have, but for a piece of which the guard had taken the earlier bars out of sight.
 
         Its last bar is put back as if just written, so that the draw of the bar line after it, which holds the
         next bar's tempo, comes out as it did.

@@ -72,6 +72,7 @@ class Sound:
     """A block as it is sent."""
 
     start: int
+    """Frames since the channel signed on."""
     pcm: Samples
     events: tuple[Event, ...]
     title: str
