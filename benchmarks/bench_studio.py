@@ -57,8 +57,8 @@ def main() -> None:
         rows.append([f"synth, {2 * voices} notes sounding", times(work)])
         music = [np.asarray(work(BLOCKS + n)) for n in range(16)]
         synth.close()
-    weighting, limiter = Weighting(), Limiter()
-    rows.append(["loudness", times(lambda n: weighting.windows(music[n % 16]))])
+    weighting, limiter = Weighting(), Limiter(-2.2)
+    rows.append(["loudness", times(lambda n: weighting.groups(music[n % 16]))])
     rows.append(["limiter", times(lambda n: limiter.push(music[n % 16]))])
     pcm = [np.rint(block * 32767).astype(np.int16) for block in music]
     for name, make in ENCODERS.items():

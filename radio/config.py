@@ -151,7 +151,8 @@ class ChannelConfig:
     performer: PerformerConfig = PerformerConfig()
     breath: Annotated[float, Within(0, 30, "seconds")] = 2.5
     """Silence between two pieces."""
-    gain_db: Annotated[float, Within(-24, 24, "dB")] = 0.0
+    true_peak: Annotated[float, Within(-12, -1, "dBTP")] = -2.2
+    """Of what is encoded; so that the decoded sound, which overshoots, stays below −1 dBTP."""
     reverb: Annotated[float, Within(0, 1)] = 0.4
     lookahead: PositiveSeconds | None = None
     """None: the station's."""

@@ -25,7 +25,7 @@ from radio.formats import BLOCK, RATE
 from radio.music import keys, smf
 from radio.music.score import Bar, Piece, Prefix
 from radio.studio.limiter import Limiter
-from radio.studio.loudness import Histogram, Weighting, lufs
+from radio.studio.loudness import Histogram, Sliding, Weighting, lufs
 from radio.studio.performer import EARLY, Performer
 from radio.studio.soundfont import find
 from radio.studio.synth import Synth
@@ -60,14 +60,14 @@ def render(config: Config, source: str, output: Path, seconds: float | None, man
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task(piece.title, total=2 * min(piece.seconds, seconds or math.inf))
         loudness = Histogram(half_life=math.inf)
-        weighting = Weighting()
+        weighting, sliding = Weighting(), Sliding()
         for pcm in sound(config, channel, piece, seconds):
-            loudness.add(weighting.windows(pcm))
+            loudness.add(sliding.windows(weighting.groups(pcm)))
             progress.advance(task, BLOCK / RATE)
         measured, heard = loudness.gated()
         gain = 10 ** ((config.station.loudness - lufs(measured)) / 20) if heard else 1.0
         with SoundFile(output, codec, config, piece.title) as file:
-            for pcm in limited(sound(config, channel, piece, seconds), gain):
+            for pcm in limited(sound(config, channel, piece, seconds), gain, channel.true_peak):
                 file.write(pcm)
                 progress.advance(task, BLOCK / RATE)
     minutes, rest = divmod(round(file.seconds), 60)
@@ -135,9 +135,9 @@ def _performed(channel: ChannelConfig, piece: Piece, synth: Synth) -> Iterator[i
         yield performed.end
 
 
-def limited(blocks: Iterator[Pcm], gain: float) -> Iterator[Pcm]:
-    """Blocks with a gain, their true peaks held below the station's ceiling."""
-    limiter = Limiter()
+def limited(blocks: Iterator[Pcm], gain: float, true_peak: float) -> Iterator[Pcm]:
+    """Blocks with a gain, their true peaks held below `true_peak` dBTP."""
+    limiter = Limiter(true_peak)
     for pcm in blocks:
         done = limiter.push((pcm * gain).astype(np.float32))
         if done is not None:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from radio.formats import BLOCK, RATE
-from radio.studio.limiter import Limiter
-from radio.studio.loudness import Histogram, Leveller, Weighting, lufs
+from radio.studio.limiter import GROUP, Limiter
+from radio.studio.loudness import Histogram, Leveller, Sliding, Weighting, lufs
 from sound import Pcm, measure, noise, tone
 
 AHEAD = 25
@@ -26,27 +26,33 @@ def blocks(sound: Pcm) -> list[Pcm]:
     return [sound[start : start + BLOCK] for start in range(0, len(sound) - BLOCK + 1, BLOCK)]
 
 
-def levelled(sound: Pcm, leveller: Leveller, openings: frozenset[int] = frozenset({0})) -> tuple[Pcm, list[float]]:
+def levelled(
+    sound: Pcm, leveller: Leveller, openings: frozenset[int] = frozenset({0}), ceiling: float = 60.0
+) -> tuple[Pcm, list[float]]:
     """The sound with its gain, and the gain after each block; `openings` are numbers of blocks that open a piece."""
-    weighting, made, gains = Weighting(), [], []
+    weighting, limiter, made, gains = Weighting(), Limiter(ceiling), [], []
     waiting: list[tuple[int, Pcm]] = []
     parts = blocks(sound)
     for number in range(len(parts) + AHEAD):
         if number < len(parts):
-            leveller.push(weighting.windows(parts[number]), opening=number in openings)
+            leveller.push(weighting.groups(parts[number]), opening=number in openings)
             waiting.append((number, parts[number]))
         if number >= AHEAD:
             first, part = waiting.pop(0)
             if first in openings:
                 leveller.open()
             before, after = leveller.pop()
-            made.append(part * 10 ** (np.linspace(before, after, BLOCK, dtype=np.float32)[:, None] / 20))
+            gain = 10 ** (np.linspace(before, after, BLOCK, dtype=np.float32)[:, None] / 20)
             gains.append(after)
+            ready = limiter.push(part * gain)
+            if ready is not None:
+                leveller.sent(limiter.gains)
+                made.append(ready)
     return np.concatenate(made), gains
 
 
 def limited(sound: Pcm) -> Pcm:
-    limiter = Limiter()
+    limiter = Limiter(-2.2)
     silence = np.zeros((BLOCK, 2), dtype=np.float32)
     done = [limiter.push(part) for part in [*blocks(sound), silence]]
     assert done[0] is None
@@ -56,17 +62,17 @@ def limited(sound: Pcm) -> Pcm:
 @pytest.mark.parametrize("hertz", [60.0, 440.0, 997.0, 3000.0, 10000.0])
 def test_tones_are_as_loud_as_the_standard_says(hertz: float) -> None:
     sound = tone(20 * BLOCK, hertz, 0.1)
-    weighting = Weighting()
-    windows = [weighting.windows(part) for part in blocks(sound)]
+    weighting, sliding = Weighting(), Sliding()
+    windows = [sliding.windows(weighting.groups(part)) for part in blocks(sound)]
     assert lufs(float(windows[-1][-1])) == pytest.approx(measure(sound)["I"], abs=0.15)
 
 
 def test_integrated_loudness_is_gated_as_the_standard_gates_it() -> None:
     """Loud and soft passages and silence: the soft ones and the silence do not count."""
     sound = swelling(10, 0.2, 0.1, 0.005, 0.0, 0.15)
-    weighting, histogram = Weighting(), Histogram(half_life=1e9)
+    weighting, sliding, histogram = Weighting(), Sliding(), Histogram(half_life=1e9)
     for part in blocks(sound):
-        histogram.add(weighting.windows(part))
+        histogram.add(sliding.windows(weighting.groups(part)))
     found, seconds = histogram.gated()
     assert lufs(found) == pytest.approx(measure(sound)["I"], abs=0.2)
     assert seconds == pytest.approx(30, abs=1.0)
@@ -121,18 +127,34 @@ def test_a_leveller_goes_on_from_its_state() -> None:
     sound = swelling(30, 0.1, 0.05)
     whole = Leveller(-16.0)
     weighting = Weighting()
-    parts = [weighting.windows(part) for part in blocks(sound)]
+    parts = [weighting.groups(part) for part in blocks(sound)]
+    unlimited = np.ones(BLOCK // GROUP, dtype=np.float32)
     for part in parts:
         whole.push(part)
     for _ in range(100):
         whole.pop()
+        whole.sent(unlimited)
     state = json.loads(json.dumps(whole.state()))
     again = Leveller(-16.0, state)
     for part in parts[100:]:
         again.push(part, known=True)
     for _ in range(len(parts) - 100):
         assert again.pop() == pytest.approx(whole.pop(), abs=0.15)
+        again.sent(unlimited)
+        whole.sent(unlimited)
     assert again.gain == pytest.approx(whole.gain, abs=0.1)
+
+
+def test_what_the_limiter_takes_is_given_beforehand() -> None:
+    """Beats over a soft carpet: their peaks are limited, and the whole is as loud as it should be all the same."""
+    beat = np.exp(-np.arange(RATE // 2) / 4500).astype(np.float32)[:, None]
+    beats = np.tile(beat, (120, 1))[: 60 * RATE // BLOCK * BLOCK]
+    sound = noise(len(beats), 1, 0.3) * beats * 0.3 + noise(len(beats), 2, 0.002)
+    made, _ = levelled(sound, Leveller(-16.0), ceiling=-2.2)
+    unlimited, _ = levelled(sound, Leveller(-16.0))
+    assert measure(unlimited)["Peak"] > 0
+    assert measure(made)["Peak"] < -2.1
+    assert measure(made[10 * RATE :])["I"] == pytest.approx(-16, abs=0.4)
 
 
 @pytest.mark.parametrize("seed", range(3))

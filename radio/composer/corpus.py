@@ -12,6 +12,7 @@ import csv
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -30,6 +31,8 @@ VALIDATION = 0.05
 """Share of works kept for validation."""
 LONGEST = 1200
 """Bars; what is longer is cut."""
+KNOWN = 8
+"""Works of a composer that a style must have in training for the name to be in its prefixes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +120,19 @@ def validation_works(sizes: Mapping[str, int]) -> frozenset[str]:
 
 
 def with_split(entries: Sequence[Entry]) -> list[Entry]:
-    """The entries, each marked as training or validation."""
+    """The entries, each marked as training or validation, without names of composers that training hardly hears.
+
+    A name with a few works would be learned as those works, and one with none would be noise.
+    """
     sizes: dict[str, dict[str, int]] = {}
     for entry in entries:
         own = sizes.setdefault(entry.style, {})
         own[entry.work] = own.get(entry.work, 0) + entry.count
     kept = {style: validation_works(own) for style, own in sizes.items()}
-    return [replace(entry, validation=entry.work in kept[entry.style]) for entry in entries]
+    split = [replace(entry, validation=entry.work in kept[entry.style]) for entry in entries]
+    heard = {(entry.style, entry.composer, entry.work) for entry in split if not entry.validation}
+    works = Counter((style, composer) for style, composer, _ in heard)
+    return [e if works[e.style, e.composer] >= KNOWN else replace(e, composer="") for e in split]
 
 
 def trimmed(bars: Iterable[Bar]) -> list[Bar]:

@@ -18,7 +18,7 @@ from radio.music.score import Bar, Meter, Note, Piece, Prefix
 
 log = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)

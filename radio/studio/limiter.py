@@ -15,8 +15,6 @@ Pcm = npt.NDArray[np.float32]
 """(frames, 2)"""
 Gains = npt.NDArray[np.float32]
 
-CEILING = 10 ** (-2.2 / 20)
-"""True peak of what is encoded: −2.2 dBTP, so that the decoded sound, which overshoots, stays below −1 dBTP."""
 GROUP = 32
 """Frames."""
 ATTACK = 8
@@ -43,7 +41,11 @@ def _interpolator() -> npt.NDArray[np.float32]:
 class Limiter:
     """Takes blocks and gives them back, limited, one block later."""
 
-    def __init__(self) -> None:
+    def __init__(self, ceiling: float) -> None:
+        """`ceiling` is the true peak in dBTP that nothing is above."""
+        self._ceiling = 10 ** (ceiling / 20)
+        self.gains: Gains = np.ones(BLOCK // GROUP, dtype=np.float32)
+        """Of each group of the block given back last, their middles."""
         self._taps = _interpolator()
         self._held: Pcm | None = None
         self._allowed: Gains = np.ones(BLOCK // GROUP, dtype=np.float32)
@@ -69,16 +71,17 @@ class Limiter:
         peaks: Gains = np.abs(pcm).reshape(-1, GROUP * 2).max(axis=1)
         extended = np.concatenate((self._tail, pcm))
         self._tail = extended[-(TAPS - 1) :]
-        if float(peaks.max()) * OVERSHOOT > CEILING:
+        if float(peaks.max()) * OVERSHOOT > self._ceiling:
             for side in range(2):
                 frames = np.lib.stride_tricks.sliding_window_view(np.ascontiguousarray(extended[:, side]), TAPS)
                 between = np.abs(frames @ self._taps)  # (frames, 3)
                 peaks = np.maximum(peaks, between.reshape(-1, GROUP * 3).max(axis=1))
-        return np.minimum(1.0, CEILING / np.maximum(peaks, CEILING)).astype(np.float32)
+        return np.minimum(1.0, self._ceiling / np.maximum(peaks, self._ceiling)).astype(np.float32)
 
     def _limit(self, pcm: Pcm, allowed: Gains) -> Pcm:
         if float(allowed.min()) == 1.0 and float(self._released.min()) == 1.0:
             self._last = 1.0
+            self.gains = np.ones(BLOCK // GROUP, dtype=np.float32)
             return pcm
         limited: Pcm = pcm * self._drawn(allowed)[:, None]
         return limited
@@ -97,6 +100,7 @@ class Limiter:
         smooth = np.convolve(released, np.full(ATTACK, 1 / ATTACK), mode="valid")
         points = np.concatenate(([self._last], smooth))
         self._last = float(smooth[-1])
+        self.gains = ((points[:-1] + points[1:]) / 2).astype(np.float32)
         steps = np.arange(1, GROUP + 1) / GROUP
         lines = points[:-1, None] + np.diff(points)[:, None] * steps
         return lines.reshape(-1).astype(np.float32)

@@ -3,6 +3,7 @@
 The gain is decided with seconds of sound in view, since the studio works ahead: a piece begins at its own level, and
 within a piece the gain moves so slowly that its dynamics live. Three estimates, all gated as the standard gates them:
 the piece so far, what earlier pieces of the channel led to expect, and what has been sent, whose error is fed back.
+What the limiter takes is given beforehand.
 Passages that would be lost in a room with people in it are lifted a little.
 """
 
@@ -18,6 +19,7 @@ import numpy.typing as npt
 from scipy.signal import sosfilt
 
 from radio.formats import BLOCK, RATE
+from radio.studio.limiter import GROUP, Gains
 
 Pcm = npt.NDArray[np.float32]
 """(frames, 2)"""
@@ -43,6 +45,8 @@ EXPECTED_SECONDS = 4.0
 """How much measured sound the expectation weighs as much as."""
 UNKNOWN = -22.0
 """LUFS before any gain, of a channel that nothing is known of and that nothing was measured of."""
+LOSS_HALF_LIFE, LOSS_MOST = 60.0, 3.0
+"""Seconds after which what the limiter took counts half, and the dB given for it at most."""
 FEEDBACK, FEEDBACK_MOST, FEEDBACK_SECONDS = 2.0, 2.5, 30.0
 SLEW, SLEW_MORE = 0.12, 0.25
 """dB a second, and what is added for each dB more than one that the gain is off."""
@@ -72,13 +76,23 @@ class Weighting:
     def __init__(self) -> None:
         self._sos = np.array(K_WEIGHTING)
         self._state = np.zeros((2, 2, 2))
+
+    def groups(self, pcm: Pcm) -> Energies:
+        """Energies of the block's groups of frames: (BLOCK / GROUP,)."""
+        weighted, self._state = sosfilt(self._sos, pcm.T.astype(np.float64), axis=1, zi=self._state)
+        energies: Energies = np.square(weighted).reshape(2, -1, GROUP).mean(axis=2).sum(axis=0)
+        return energies
+
+
+class Sliding:
+    """The standard's overlapping windows over groups of frames, block after block."""
+
+    def __init__(self) -> None:
         self._parts: Energies = np.zeros(WINDOW - 1)
 
-    def windows(self, pcm: Pcm) -> Energies:
+    def windows(self, groups: Energies) -> Energies:
         """Energies of the 400 ms that end with each part of the block: (PARTS,)."""
-        weighted, self._state = sosfilt(self._sos, pcm.T.astype(np.float64), axis=1, zi=self._state)
-        parts = np.square(weighted).reshape(2, PARTS, -1).mean(axis=2).sum(axis=0)
-        parts = np.concatenate((self._parts, parts))
+        parts = np.concatenate((self._parts, groups.reshape(PARTS, -1).mean(axis=1)))
         self._parts = parts[PARTS:]
         windows: Energies = np.convolve(parts, np.full(WINDOW, 1 / WINDOW), mode="valid")
         return windows
@@ -129,7 +143,8 @@ class Histogram:
 
 
 class Leveller:
-    """The gain of one channel. `push` measures blocks as they are made; `pop` gives them a gain later, in order."""
+    """The gain of one channel. `push` measures blocks as they are made; `pop` gives them a gain later, in order, and
+    `sent` is told what the limiter then took."""
 
     def __init__(self, target: float, known: Mapping[str, Any] | None = None) -> None:
         self.target = target
@@ -139,20 +154,27 @@ class Leveller:
         """LUFS that the next piece is expected to have before any gain; None: nothing is known."""
         self._pieces: deque[Histogram] = deque([Histogram(PIECE_HALF_LIFE)])
         self._sent = Histogram(SENT_HALF_LIFE)
-        self._waiting: deque[Energies] = deque()
+        self._made, self._left = 0.0, 0.0
+        """Energy before and after the limiter."""
+        self._coming, self._going = Sliding(), Sliding()
+        self._waiting: deque[tuple[Energies, Energies]] = deque()
+        """Windows and groups of the blocks that have no gain yet."""
+        self._limiting: deque[Energies] = deque()
+        """Groups of the blocks that have one and are in the limiter."""
         self._recent: deque[float] = deque(maxlen=round(3.0 / PART_SECONDS))
         """Energies of the last 3 seconds popped, without the gain."""
         self._began = False
         if known is not None:
             self._recall(known)
 
-    def push(self, windows: Energies, *, opening: bool = False, known: bool = False) -> None:
+    def push(self, groups: Energies, *, opening: bool = False, known: bool = False) -> None:
         """Measures a block. `opening`: a piece begins with it; `known`: it was already measured before a restart."""
+        windows = self._coming.windows(groups)
         if opening and (self._began or self._waiting):
             self._pieces.append(Histogram(PIECE_HALF_LIFE))
         if not known:
             self._pieces[-1].add(windows)
-        self._waiting.append(windows)
+        self._waiting.append((windows, groups))
 
     def cut(self, blocks: int) -> None:
         """Forgets the last so many blocks pushed, and the pieces that began with them."""
@@ -169,7 +191,7 @@ class Leveller:
 
     def pop(self) -> tuple[float, float]:
         """The gain in dB at the start and at the end of the earliest block not yet popped."""
-        windows = self._waiting.popleft()
+        windows, groups = self._waiting.popleft()
         wanted = min(max(self._wanted(), QUIETEST_GAIN), LOUDEST_GAIN)
         before = self.gain
         if self._began:
@@ -179,9 +201,18 @@ class Leveller:
         else:
             before = self.gain = wanted
             self._began = True
-        self._sent.add(windows * 10 ** ((before + self.gain) / 20))
+        self._limiting.append(groups * 10 ** ((before + self.gain) / 20))
         self._recent.extend(windows)
         return before, self.gain
+
+    def sent(self, gains: Gains) -> None:
+        """The earliest block popped, and not yet told of, left the limiter with these gains of its groups."""
+        made = self._limiting.popleft()
+        left = made * np.square(gains)
+        self._sent.add(self._going.windows(left))
+        keep = 0.5 ** (SECONDS / LOSS_HALF_LIFE)
+        self._made = keep * self._made + float(made.mean())
+        self._left = keep * self._left + float(left.mean())
 
     @property
     def loudness(self) -> float | None:
@@ -197,12 +228,16 @@ class Leveller:
         sent, seconds = self._sent.gated()
         error = self.target - lufs(sent) if seconds else 0.0
         feedback = FEEDBACK * error * seconds / (seconds + FEEDBACK_SECONDS)
-        gain = self.target - estimate + min(max(feedback, -FEEDBACK_MOST), FEEDBACK_MOST)
+        gain = self.target - estimate + self._loss() + min(max(feedback, -FEEDBACK_MOST), FEEDBACK_MOST)
         return gain + self._lift(gain)
+
+    def _loss(self) -> float:
+        """dB that the limiter takes."""
+        return min(10 * math.log10(self._made / self._left), LOSS_MOST) if self._left > 0 else 0.0
 
     def _lift(self, gain: float) -> float:
         """What is added for music that has been soft and stays so as far as can be seen."""
-        coming = [_mean(windows) for windows in self._waiting]
+        coming = [_mean(windows) for windows, _ in self._waiting]
         half = len(coming) // 2
         near = max(_mean(self._recent), _mean(coming[:half]), _mean(coming[half:]))
         if near <= energy(LOWEST):
@@ -221,6 +256,7 @@ class Leveller:
             "gain": round(self.gain, 4),
             "expected": None if self.expected is None else round(self.expected, 3),
             "sent": self._sent.to_json(),
+            "limiter": [float(f"{energy:.5g}") for energy in (self._made, self._left)],
         }
         return state | {"piece": self._pieces[0].to_json()} if self._began else state
 
@@ -228,6 +264,7 @@ class Leveller:
         self.gain = float(known["gain"])
         self.expected = None if known["expected"] is None else float(known["expected"])
         self._sent.from_json(known["sent"])
+        self._made, self._left = map(float, known["limiter"])
         if "piece" in known:
             self._pieces[0].from_json(known["piece"])
             self._began = True

@@ -108,14 +108,10 @@ class Programme:
         self._levelled: Levelled | None = None
         self._known = 0
         """Frame up to which the piece was measured before a restart."""
-        self._weighting, self._limiter = Weighting(), Limiter()
+        self._weighting, self._limiter = Weighting(), Limiter(channel.true_peak)
         self._skip, self._stop = threading.Event(), threading.Event()
-        self._leveller = Leveller(self._target)
+        self._leveller = Leveller(station.loudness)
         self._take_up(self._journal.load(), position.fresh)
-
-    @property
-    def _target(self) -> float:
-        return self.station.loudness + self.channel.gain_db
 
     @property
     def voices(self) -> int:
@@ -192,7 +188,7 @@ class Programme:
             log.exception("%s: what was saved is of no use, a new piece begins", self.channel.name)
             self._synth.reset()
             self._playing = self._journalled = None
-            self._leveller, self._known = Leveller(self._target), 0
+            self._leveller, self._known = Leveller(self.station.loudness), 0
 
     def _resume(self, saved: Saved) -> bool:
         """Takes up a saved piece at the frame asked for; False if that is not possible."""
@@ -205,10 +201,10 @@ class Programme:
             return False
         level = levels[-1]
         log.info("%s: goes on with %s in bar %d", self.channel.name, saved.piece.title, len(playing.bars))
-        self._leveller = Leveller(self._target, level.state)
+        self._leveller = Leveller(self.station.loudness, level.state)
         playing.seek(max(start, level.at - PREROLL * BLOCK))
         while playing.next < level.at:
-            self._weighting.windows(playing.render().pcm)
+            self._weighting.groups(playing.render().pcm)
         self._playing = self._journalled = playing
         self._known = level.seen
         self._journal.begin(saved.piece, start, playing.bars, [level])
@@ -219,7 +215,7 @@ class Programme:
         """Takes from a saved piece how loud the channel is."""
         if saved.levels:
             state = {key: value for key, value in saved.levels[-1].state.items() if key != "piece"}
-            self._leveller = Leveller(self._target, state)
+            self._leveller = Leveller(self.station.loudness, state)
 
     def _leave(self) -> None:
         """Ends the piece within a block, and drops what was ahead."""
@@ -246,11 +242,11 @@ class Programme:
                 self._rendered += BLOCK
 
     def _measure(self, block: Block) -> None:
-        windows = self._weighting.windows(block.pcm)
-        if not np.isfinite(windows).all():
+        groups = self._weighting.groups(block.pcm)
+        if not np.isfinite(groups).all():
             raise RuntimeError(f"the synth's sound at frame {block.start} is not finite")
         known = block.start + BLOCK <= self._known and block.playing is self._journalled
-        self._leveller.push(windows, opening=block.opening, known=known)
+        self._leveller.push(groups, opening=block.opening, known=known)
         self._waiting.append(block)
 
     def _send(self, block: Block) -> Sound | None:
@@ -264,6 +260,7 @@ class Programme:
         ready, self._levelled = self._levelled, Levelled(block, level, self._leveller.loudness)
         if done is None or ready is None:
             return None
+        self._leveller.sent(self._limiter.gains)
         if ready.block.start >= self._asked:
             self._record(ready)
         return _sound(ready, done)
