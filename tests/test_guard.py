@@ -60,9 +60,21 @@ def test_a_bar_that_comes_back_from_afar_is_no_loop() -> None:
 def test_silence_is_refused_however_it_is_made() -> None:
     short = replace(BLANK, notes=(Note(0, 0, 60, BEAT, 64),))
     late = replace(BLANK, notes=(Note(3 * BEAT, 0, 60, BEAT, 64),))
-    assert list(faults(plain(), [short, late])) == ["", "silence"]  # 3 s and 3 s
-    assert list(faults(plain(), [replace(short, tempo=120.0), late])) == ["", "silence"]  # 1.5 s and 3 s
-    assert not any(faults(plain(), [replace(BLANK, notes=(Note(0, 0, 60, 6 * BEAT, 64),)), late]))
+    brief = replace(short, tempo=120.0)
+    assert list(faults(plain(), [short])) == ["silence"]  # 3 s at its end
+    assert list(faults(plain(), [brief, late])) == ["", "silence"]  # 1.5 s and 3 s
+    assert list(faults(plain(), [replace(BLANK, notes=(short.notes[0], Note(3 * BEAT + 30, 0, 62, BEAT, 64)))]))
+    assert not any(faults(plain(), [replace(BLANK, notes=(Note(0, 19, 60, 6 * BEAT, 64),)), late]))
+
+
+def test_a_piece_may_end_in_silence() -> None:
+    assert not any(faults(plain(), [replace(BLANK, left=1, notes=(Note(0, 0, 60, BEAT, 64),))]))
+
+
+def test_a_plucked_note_is_not_heard_for_as_long_as_it_is_held() -> None:
+    held = replace(BLANK, tempo=30.0, notes=(Note(0, 6, 60, 4 * BEAT, 64),))  # 8 s
+    assert list(faults(plain(), [held])) == ["silence"]
+    assert not any(faults(plain(), [replace(held, notes=(replace(held.notes[0], program=19),))]))
 
 
 def test_a_note_held_too_long_is_refused() -> None:

@@ -33,6 +33,12 @@ MOST = 100
 SPAN = collapse.SPAN // 2
 """Bars in a row after which it is said that density or entropy lie outside the limits; after twice as many, that the
 music has collapsed."""
+DEAD_AIR = 2.5
+"""Seconds of silence that nobody takes for a pause in the music, whatever humans have written."""
+DECAY = 4.0
+"""Seconds after which a note of an instrument that is struck or plucked is hardly heard, however long it is held."""
+DECAYING = frozenset((*range(16), *range(24, 40), 45, 46, 47, *range(104, 109), *range(112, 120), DRUMS))
+"""Their General MIDI programs."""
 KINDS = ("copy", "loop", "held", "silence", "collapse", "density", "entropy")
 """Of faults, the gravest first."""
 
@@ -112,11 +118,15 @@ class Guard:
 
     def _sounds(self, heard: Heard, bar: Bar, faults: list[str]) -> Heard:
         second = bar.seconds / bar.meter.ticks
-        begin = min((note.onset for note in bar.notes), default=bar.meter.ticks) * second
-        end = max((note.onset + note.duration for note in bar.notes), default=0) * second
-        quiet = min(heard.quiet + bar.seconds, bar.seconds - end) if bar.notes else heard.quiet + bar.seconds
+        until, gap = -heard.quiet, 0.0
+        for note in bar.notes:
+            sounding = note.duration * second
+            gap = max(gap, note.onset * second - until)
+            until = max(until, note.onset * second + min(sounding, DECAY if note.program in DECAYING else sounding))
+        quiet = bar.seconds - until
         if self.limits:
-            if heard.quiet + begin > self.limits.silence:
+            # A silence at a bar's end is known before the next bar begins, and there it could not be mended.
+            if max(gap, quiet if bar.left != 1 else 0.0) > min(self.limits.silence, DEAD_AIR):
                 faults.append("silence")
             if any(note.duration > self.limits.held * BEAT for note in bar.notes if note.program != DRUMS):
                 faults.append("held")
