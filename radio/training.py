@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from radio.arguments import add_command, positive
+from radio.errors import ConfigError
 
 
 def add_model_commands(commands: Any) -> None:
@@ -66,22 +67,33 @@ def _add_train(commands: Any) -> None:
 def _add_evaluate(commands: Any) -> None:
     evaluate = add_command(
         commands, "evaluate", _evaluate, "measure a model against human music",
-        "Bits a note on works kept back, by what the prefix says; and whether a classifier fitted on human music "
-        "tells pieces composed for two channels apart. Writes the model's card.",
+        "Bits a note on works kept back, by what the prefix says. Then pieces are composed for every channel and "
+        "measured beside human works of their style: style, distribution, structure, harmony, dynamics and memory of "
+        "the corpus, with intervals. Writes the model's card, evaluation.json and evaluation.png. With --music, MIDI "
+        "files are measured instead, whoever composed them.",
         """radio evaluate models/mine --data data
-        radio evaluate models/mine --data data --apart bach ragtime --pieces 50""",
+        radio evaluate models/mine --data data --pieces 50 --keep composed
+        radio evaluate --music composed --data data""",
     )  # fmt: skip
-    evaluate.add_argument("model", type=Path, help="folder of the model")
+    evaluate.add_argument("model", type=Path, nargs="?", help="folder of the model")
     evaluate.add_argument(
         "--data", type=Path, required=True, metavar="DATA", help="folder made by `radio corpus build`"
     )
+    evaluate.add_argument(
+        "--music", type=Path, metavar="DIR", help="instead of a model: a folder of MIDI files for each style, so named"
+    )
+    evaluate.add_argument("--keep", type=Path, metavar="DIR", help="write the pieces composed there, as MIDI files")
     evaluate.add_argument("--pieces", type=positive, default=20, metavar="N", help="pieces a channel (default: 20)")
     evaluate.add_argument(
-        "--apart", nargs=2, default=("bach", "ragtime"), metavar="CHANNEL", help="the two (default: bach ragtime)"
+        "--apart",
+        nargs=2,
+        default=("bach", "ragtime"),
+        metavar="CHANNEL",
+        help="two channels that a classifier is to tell apart (default: bach ragtime)",
     )
     evaluate.add_argument("--seed", type=int, default=1, metavar="N", help="(default: 1)")
     evaluate.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="for the figures (default: in the model's folder)"
+        "-o", "--output", type=Path, metavar="FILE", help="for the figures, and no card (default: in the folder given)"
     )
 
 
@@ -107,15 +119,23 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    from radio.composer.commands import evaluate
+    from radio.composer.commands import evaluate, evaluate_music
     from radio.config import load
 
-    first, second = (load().channel(name) for name in arguments.apart)
+    if (arguments.model is None) == (arguments.music is None):
+        raise ConfigError(["evaluate: wanted the folder of a model, or --music with a folder of MIDI files"])
+    if arguments.music:
+        evaluate_music(arguments.music, arguments.data, arguments.seed, arguments.output)
+        return
+    config = load()
+    first, second = (config.channel(name).name for name in arguments.apart)
     evaluate(
         model=arguments.model,
         data=arguments.data,
+        channels=tuple(config.channels.values()),
+        apart=(first, second),
         pieces=arguments.pieces,
         seed=arguments.seed,
+        keep=arguments.keep,
         output=arguments.output,
-        apart=(first, second),
     )

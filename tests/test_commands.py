@@ -14,12 +14,13 @@ from models import channel, data, model
 from music import corpus, tune
 from radio.composer import commands, weights
 from radio.composer.apart import tell_apart
+from radio.composer.compose import compose
 from radio.composer.corpus import Corpus
 from radio.composer.style import classifier, features, windows
 from radio.composer.train import TrainConfig
 from radio.config import Config, StationConfig
 from radio.music import smf
-from radio.music.score import Meter
+from radio.music.score import Meter, Piece
 
 SHORT = TrainConfig(minutes=0.01)
 APART = (channel("bach", bars=(8, 8)), channel("ragtime", bars=(8, 8)))
@@ -35,10 +36,16 @@ def test_a_folder_of_midi_files_becomes_a_model_with_a_card_and_pieces(tmp_path:
     assert (out / "curve.png").read_bytes().startswith(b"\x89PNG")
     with (out / "curve.csv").open(newline="") as file:
         assert list(csv.DictReader(file))
-    commands.evaluate(out, tmp_path / "data", 1, 1, None, APART)
+    kept = tmp_path / "kept"
+    commands.evaluate(out, tmp_path / "data", APART, ("bach", "ragtime"), 1, 1, kept, None)
     figures = json.loads((out / "evaluation.json").read_text())
     assert set(figures["bits_per_note"]) == {"bach", "ragtime"}
     assert figures["apart"]["pieces"] == 2
+    assert set(figures["panel"]["styles"]) == {"bach", "ragtime"}
+    assert (out / "evaluation.png").read_bytes().startswith(b"\x89PNG")
+    commands.evaluate_music(kept, tmp_path / "data", 1, None)
+    again = json.loads((kept / "evaluation.json").read_text())["panel"]
+    assert again["styles"]["bach"]["pieces"] == 1
     text = (out / "README.md").read_text()
     assert "| bach | 10 |" in text
     assert "radio train --data data/corpus --out models/model --fuse --minutes 0.01" in text
@@ -89,7 +96,8 @@ def test_two_kinds_of_music_are_told_apart_and_one_kind_is_not() -> None:
 
 
 def test_every_composed_piece_is_judged_and_seen_to_end() -> None:
-    told = tell_apart(model(), Corpus.load(data()), APART, 2, 1)
+    first, second = ([item for item in compose(model(), channel, 2, 1) if isinstance(item, Piece)] for channel in APART)
+    told = tell_apart(Corpus.load(data()), (APART[0], first), (APART[1], second), 1)
     assert (told.channels, told.pieces, told.ended) == (("bach", "ragtime"), 4, 4)
     assert 0 <= told.right <= 4
     assert told.real > 0.9

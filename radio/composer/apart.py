@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from radio.composer.compose import compose
 from radio.composer.corpus import Corpus, Entry
 from radio.composer.style import Features, classifier, features, windows
 from radio.config import ChannelConfig
@@ -40,14 +38,12 @@ def _real(corpus: Corpus, entries: Sequence[Entry], most: int, rng: np.random.Ge
 
 
 def tell_apart(
-    model: Path,
     corpus: Corpus,
-    channels: tuple[ChannelConfig, ChannelConfig],
-    pieces: int,
-    seed: int,
-    progress: Callable[[], None] = lambda: None,
+    first: tuple[ChannelConfig, Sequence[Piece]],
+    second: tuple[ChannelConfig, Sequence[Piece]],
+    seed: int = 0,
 ) -> Apart:
-    """Composes `pieces` pieces for each of two channels and has a classifier of their two styles judge them.
+    """Has a classifier of two channels' styles judge the pieces composed for them.
 
     The classifier sees no timbre: it must tell them by their notes. A piece counts by the mean of its windows'
     probabilities.
@@ -57,7 +53,7 @@ def tell_apart(
     labels: list[int] = []
     real_rows: list[Features] = []
     real_labels: list[int] = []
-    for label, channel in enumerate(channels):
+    for label, (channel, _) in enumerate((first, second)):
         for validation in (False, True):
             own = [e for e in corpus.split(validation=validation) if e.style == channel.prefix.style]
             fitted = [features(w) for w in _real(corpus, own, 60 if validation else 300, rng)]
@@ -65,13 +61,10 @@ def tell_apart(
             (real_labels if validation else labels).extend([label] * len(fitted))
     judge = classifier().fit(np.stack(rows), labels)
     right = ended = 0
-    for label, channel in enumerate(channels):
-        for item in compose(model, channel, pieces, seed):
-            if not isinstance(item, Piece):
-                continue
+    for label, (_, pieces) in enumerate((first, second)):
+        for item in pieces:
             chances = judge.predict_proba(np.stack([features(w) for w in windows(item.bars)]))[:, label]
             right += bool(chances.mean() > 0.5)
             ended += item.bars[-1].left == 1 and len(item.bars) == item.prefix.bars
-            progress()
     real = float(np.mean(judge.predict(np.stack(real_rows)) == np.array(real_labels)))
-    return Apart((channels[0].name, channels[1].name), right, 2 * pieces, real, ended)
+    return Apart((first[0].name, second[0].name), right, len(first[1]) + len(second[1]), real, ended)

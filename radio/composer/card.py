@@ -1,8 +1,7 @@
-"""A model's card: what it is, what it was trained on, under which licences, and its figures; and its learning curve."""
+"""A model's card: what it is, what it was trained on, under which licences, and its figures."""
 
 from __future__ import annotations
 
-import csv
 import json
 from collections import Counter
 from pathlib import Path
@@ -10,42 +9,11 @@ from typing import Any
 
 from radio.composer.corpus import Corpus
 from radio.composer.evaluate import KINDS
+from radio.composer.plots import CURVE, PAGE
 from radio.composer.train import OPTIONS
 from radio.composer.weights import CONFIG, WEIGHTS
-from radio.errors import MissingError
 
-CARD, CURVE, EVALUATION = "README.md", "curve.png", "evaluation.json"
-
-
-def curve(folder: Path) -> None:
-    """Draws `curve.csv` as a picture.
-
-    Raises:
-        MissingError: matplotlib is not installed.
-    """
-    try:
-        import matplotlib
-
-        matplotlib.use("agg")
-        from matplotlib import pyplot
-    except ImportError as error:
-        raise MissingError("matplotlib is not installed; run `pip install matplotlib`") from error
-    with (folder / "curve.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    positions = [int(row["positions"]) / 1e6 for row in rows]
-    figure, axes = pyplot.subplots(figsize=(8, 4.5), layout="constrained")
-    names = [name for name in rows[0] if name not in ("step", "seconds", "positions", "bits")]
-    bottom = [0.0] * len(rows)
-    for name in names:
-        top = [b + float(row[name]) for b, row in zip(bottom, rows, strict=True)]
-        axes.fill_between(positions, bottom, top, label=name, alpha=0.75, linewidth=0)
-        bottom = top
-    axes.set(xlabel="million positions", ylabel="bits a position", xlim=(0, positions[-1]), ylim=(0, 20))
-    axes.set_title("Training loss by slot")
-    handles, labels = axes.get_legend_handles_labels()
-    axes.legend(handles[::-1], labels[::-1], frameon=False)
-    figure.savefig(folder / CURVE, dpi=110)
-    pyplot.close(figure)
+CARD, EVALUATION = "README.md", "evaluation.json"
 
 
 def write(folder: Path, corpus: Corpus) -> None:
@@ -60,6 +28,7 @@ def write(folder: Path, corpus: Corpus) -> None:
             "## Data and licences\n\n" + _data(corpus),
             "## Bits a note on works kept back\n\n" + _bits(figures["bits_per_note"]),
             "## Telling channels apart\n\n" + _apart(figures["apart"]),
+            "## Composed music beside human works\n\n" + _panel(figures["panel"]),
             f"## Training\n\n![Training loss by slot]({CURVE})\n\n" + _training(config["training"]),
             "## How to reproduce it\n\n" + _reproduce(config["training"], folder.name),
         )
@@ -126,6 +95,51 @@ def _apart(told: dict[str, Any]) -> str:
         f"works kept back it names {told['real']:.2f} of the windows. {told['ended']} of {told['pieces']} pieces "
         "end with their planned last bar; the guard brought the others to their end earlier."
     )
+
+
+_COLUMNS = (
+    "style", "pieces", "fidelity", "AUC", "AUC, human", "Fréchet", "recurrence", "human", "loops", "human",
+    "longest run", "human",
+)  # fmt: skip
+
+
+def _panel(panel: dict[str, Any]) -> str:
+    """The evaluation kit's main figures, by style."""
+    told = panel["fidelity"]
+    lines = [_PANEL, "", "| " + " | ".join(_COLUMNS) + " |", "|---" + "|---:" * (len(_COLUMNS) - 1) + "|"]
+    for style, own in panel["styles"].items():
+        compared = own["against"]
+        cells = [
+            style,
+            str(own["pieces"]),
+            _shown(told["styles"].get(style, {}).get("fidelity")) if told else "–",
+            _shown(compared["generated"]["told"]["auc"]) if compared else "–",
+            f"{compared['floor']['auc']['mean']:.2f} ± {compared['floor']['auc']['sd']:.2f}" if compared else "–",
+            _shown(compared["ratio"]) if compared else "–",
+        ]
+        for name in ("recurrence", "loops"):
+            cells += [_shown(own["figures"][name][side]) for side in ("generated", "human")]
+        cells += [_shown(own["memory"]["longest"][side], 0) for side in ("generated", "human")]
+        lines.append("| " + " | ".join(cells) + " |")
+    if told:
+        lines += ["", f"Style fidelity, mean over styles: {_shown(told['mean']['fidelity'])}."]
+    return "\n".join((*lines, "", f"![Composed music beside human works]({PAGE})"))
+
+
+_PANEL = """*Fidelity*: how often a classifier fitted on human works names the style of composed pieces, over how
+often it does of human works it was not fitted on. *AUC*: how well a classifier tells composed windows from those of
+works kept back (0.5: not at all), and two sides of human works from each other. *Fréchet*: distance to works kept
+back, over that of training works. *Recurrence*: bars that resemble one at least two bars earlier. *Loops*: bars that
+copy the bar before. *Longest run*: notes in a row shared with a work of the corpus, transposed or not, 95th
+percentile; of human works, with the works of others. Intervals of 95 %, over pieces and works. A dash: too few works
+for the figure."""
+
+
+def _shown(interval: dict[str, float] | None, digits: int = 2) -> str:
+    if interval is None:
+        return "–"
+    value, low, high = (f"{interval[name]:.{digits}f}" for name in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"
 
 
 def _training(facts: dict[str, Any]) -> str:

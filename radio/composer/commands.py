@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import secrets
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,11 +16,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from radio.composer import card, corpus, guard, planner, weights
+from radio.composer import card, corpus, guard, planner, plots, weights
 from radio.composer.apart import Apart, tell_apart
 from radio.composer.compose import compose as compose_pieces
 from radio.composer.compose import of_length
 from radio.composer.evaluate import KINDS, Figures, bits_per_note
+from radio.composer.kit import panel as kit
+from radio.composer.kit.fidelity import Labelled
+from radio.composer.kit.panel import Panel
 from radio.composer.model import ModelConfig
 from radio.composer.train import SLOT_NAMES, TrainConfig, Trainer
 from radio.composer.train import Progress as Standing
@@ -106,7 +111,7 @@ def train(
     with console.status("plans, limits and the index of the training works"):
         planner.save(output, found)
         guard.save(output, found)
-    card.curve(output)
+    plots.curve(output)
     console.print(f"{output}: trained for {trainer.progress.positions:,} positions")
 
 
@@ -116,30 +121,112 @@ def _line(standing: Standing, by_slot: dict[str, float]) -> str:
 
 
 def evaluate(
-    model: Path, data: Path, pieces: int, seed: int, output: Path | None, apart: tuple[ChannelConfig, ChannelConfig]
+    model: Path,
+    data: Path,
+    channels: Sequence[ChannelConfig],
+    apart: tuple[str, str],
+    pieces: int,
+    seed: int,
+    keep: Path | None,
+    output: Path | None,
 ) -> None:
-    """Measures a model on the works that were kept back and writes its card."""
+    """Measures a model on the works that were kept back, and the music it composes beside them; writes its card."""
     found = corpus.Corpus.load(data)
     transformer = weights.load(model)
     began = time.monotonic()
     with _bar() as progress:
-        task = progress.add_task("styles: bits a note", total=None)
+        task = progress.add_task("bits a note: styles", total=None)
         figures = bits_per_note(
             transformer, found, seed=seed, progress=lambda d, n: progress.update(task, completed=d, total=n)
         )
-        composing = progress.add_task("telling channels apart: pieces", total=2 * pieces)
-        told = tell_apart(model, found, apart, pieces, seed, lambda: progress.advance(composing))
-    console.print(_bits_table(figures))
-    console.print(_apart_text(told))
-    fields = {
+        composed = _composed(model, channels, pieces, seed, keep, progress)
+    by_name = {channel.name: (channel, own) for channel, own in zip(channels, composed, strict=True)}
+    told = tell_apart(found, by_name[apart[0]], by_name[apart[1]], seed)
+    generated = [
+        Labelled(channel.prefix.style, f"{channel.name} {number}", piece.bars)
+        for channel, own in by_name.values()
+        for number, piece in enumerate(own)
+    ]
+    seen = _panel(generated, found, seed)
+    console.print(_bits_table(figures), _apart_text(told), _panel_table(seen), sep="\n")
+    fields: dict[str, Any] = {
         "bits_per_note": {style: asdict(own) for style, own in figures.items()},
         "apart": asdict(told),
+        "panel": seen.to_json(),
         "seconds": round(time.monotonic() - began),
     }
-    target = output or model / "evaluation.json"
+    target = output or model / card.EVALUATION
     target.write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
-    card.write(model, found)
-    console.print(f"figures in {target}, card in {model / card.CARD}")
+    plots.page(fields["panel"], target.with_name(plots.PAGE))
+    if output is None:
+        card.write(model, found)
+    console.print(f"figures in {target}, plots in {target.with_name(plots.PAGE)}")
+
+
+def evaluate_music(music: Path, data: Path, seed: int, output: Path | None) -> None:
+    """Measures a folder of MIDI files, whoever composed them, beside human works."""
+    generated = kit.folder(music)
+    seen = _panel(generated, corpus.Corpus.load(data), seed)
+    console.print(_panel_table(seen))
+    target = output or music / card.EVALUATION
+    target.write_text(json.dumps({"panel": seen.to_json()}, indent=1) + "\n", encoding="utf-8")
+    plots.page(seen.to_json(), target.with_name(plots.PAGE))
+    console.print(f"figures in {target}, plots in {target.with_name(plots.PAGE)}")
+
+
+def _composed(
+    model: Path, channels: Sequence[ChannelConfig], pieces: int, seed: int, keep: Path | None, progress: Progress
+) -> list[list[Piece]]:
+    """Pieces of each channel; `keep` is given them as MIDI files, in a folder for each style."""
+    task = progress.add_task("composing: pieces", total=pieces * len(channels))
+    found: list[list[Piece]] = []
+    for channel in channels:
+        found.append([])
+        for item in compose_pieces(model, channel, pieces, seed, abreast=16):
+            if isinstance(item, Bar):
+                continue
+            found[-1].append(item)
+            progress.advance(task)
+            if keep is not None:
+                folder = keep / channel.prefix.style
+                folder.mkdir(parents=True, exist_ok=True)
+                smf.write(item, folder / f"{channel.name}-{len(found[-1]):03d}-{plain(item.title)[:60]}.mid")
+    return found
+
+
+def _panel(generated: Sequence[Labelled], found: corpus.Corpus, seed: int) -> Panel:
+    with _bar() as progress:
+        task = progress.add_task("beside human works", total=None)
+        held_out, train = (kit.works(found, validation=side, seed=seed) for side in (True, False))
+        return kit.panel(
+            generated, held_out, train, kit.all_runs(found), seed=seed,
+            progress=lambda style, done, total: progress.update(
+                task, completed=done, total=total, description=f"beside human works: {style}"
+            ),
+        )  # fmt: skip
+
+
+def _panel_table(seen: Panel) -> Table:
+    table = Table(title="composed music beside human works")
+    columns = ("style", "fidelity", "AUC (human)", "Fréchet ratio", "recurrence (human)", "longest run (human)")
+    for column in columns:
+        table.add_column(column, justify="left" if column == "style" else "right")
+    for style, own in seen.styles.items():
+        told = seen.fidelity.styles.get(style) if seen.fidelity else None
+        near, again, runs = own.against, own.figures["recurrence"], own.memory.longest
+        table.add_row(
+            style,
+            str(told.fidelity) if told else "–",
+            f"{near.generated.told.auc.value:.2f} ({near.floor.auc})" if near else "–",
+            str(near.ratio) if near else "–",
+            *(
+                f"{beside.generated.value:.{digits}f} ({beside.human.value:.{digits}f})"
+                if beside.generated and beside.human
+                else "–"
+                for beside, digits in ((again, 2), (runs, 0))
+            ),
+        )
+    return table
 
 
 def _apart_text(told: Apart) -> str:

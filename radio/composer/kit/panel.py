@@ -1,0 +1,277 @@
+"""The panel: all that the kit finds of music composed in each style, every figure beside that of human works.
+
+Whole pieces are the unit of every mean and interval, and of human music whole works. What a style has too few works for
+is left out, with the reason.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from radio.composer.corpus import Corpus, Entry
+from radio.composer.kit.bootstrap import Interval, interval
+from radio.composer.kit.collapse import Limits, collapses, limits
+from radio.composer.kit.distribution import Against, against, measure
+from radio.composer.kit.dynamics import dynamics
+from radio.composer.kit.fidelity import FOLDS, Fidelity, Labelled, fidelity, fit, tabulate
+from radio.composer.kit.harmony import harmony
+from radio.composer.kit.structure import structure
+from radio.composer.memory import Runs, human, line
+from radio.composer.originality import training
+from radio.errors import MidiError, MissingError
+from radio.music import smf, tokens
+from radio.music.form import annotate
+from radio.music.score import Bar
+
+WORKS = 80
+"""Human works of a style that its figures are taken from, at most."""
+WINDOWS = 300
+"""Windows of a style that distributions are compared by, at most."""
+PERCENTILE = 95
+"""Of the pieces' longest shared runs, the one compared: what humans share by chance has a long tail."""
+ENDINGS = (".mid", ".midi")
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A figure of composed pieces and the same of human works; None where fewer than two of them have it."""
+
+    generated: Interval | None
+    human: Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Runs of notes shared with works of the corpus: composed pieces, and human works with the works of others."""
+
+    longest: Beside
+    """Notes, the PERCENTILE of the pieces' longest."""
+    coverage: Beside
+    """Mean share of a piece's notes that lie in long shared runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """One style."""
+
+    pieces: int
+    works: int
+    """Human works that `figures` are taken from."""
+    figures: dict[str, Beside]
+    """Means over the pieces, by the names that `figures` gives."""
+    memory: Memory
+    collapses: tuple[float, float]
+    """Collapse events an hour, of composed pieces and of human works."""
+    against: Against | None
+    missing: str
+    """Why `against` is None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """All styles composed."""
+
+    styles: dict[str, Style]
+    fidelity: Fidelity | None
+    """None where fewer than two styles have works enough."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values, numbers to five digits; what is not a number is null."""
+        found: dict[str, Any] = _plain(self)
+        return found
+
+
+def figures(bars: Sequence[Bar]) -> dict[str, float]:
+    """Every figure of one piece; nan for what cannot be said of it."""
+    form, tonal, touch = structure(bars), harmony(bars), dynamics(bars)
+    return {
+        "recurrence": form.recurrence.same,
+        "recurrence, transposed": form.recurrence.transposed,
+        "recurrence of rhythm": form.recurrence.rhythm,
+        "loops": form.loops.share,
+        "longest loop": float(form.loops.longest),
+        "adherence": form.adherence,
+        "returns": form.returns,
+        "compression": form.compression,
+        "in scale": tonal.scale,
+        "key clarity": tonal.clarity,
+        "entropy of a bar": tonal.entropy1,
+        "entropy of four bars": tonal.entropy4,
+        "cadences": tonal.cadences,
+        "closed": tonal.closed,
+        "tonic at the end": tonal.tonic_end,
+        "dissonance": tonal.dissonance,
+        "velocity spread": touch.spread,
+        "velocity levels": float(touch.levels),
+        "velocity memory": touch.memory,
+        "metric accent": touch.meter,
+        "phrase swell": touch.swell,
+    }
+
+
+def works(corpus: Corpus, *, validation: bool, most: int = WORKS, seed: int = 0) -> list[Labelled]:
+    """A piece of each of at most `most` works of each style, from one side of the split."""
+    rng = np.random.default_rng((seed, validation))
+    chosen: dict[tuple[str, str], Entry] = {}
+    entries = corpus.split(validation=validation)
+    for index in rng.permutation(len(entries)).tolist():
+        chosen.setdefault((entries[index].style, entries[index].work), entries[index])
+    counted: dict[str, int] = {}
+    found = []
+    for (style, work), entry in chosen.items():
+        counted[style] = counted.get(style, 0) + 1
+        if counted[style] <= most:
+            found.append(Labelled(style, work, tokens.decode(corpus.of(entry), entry.tempo)))
+    return found
+
+
+def folder(path: Path) -> list[Labelled]:
+    """MIDI files as composed pieces: `path` holds a folder for each style, named as the style.
+
+    Raises:
+        MissingError: there are none.
+        MidiError: one cannot be used.
+    """
+    files = sorted(file for file in path.glob("*/*") if file.suffix.lower() in ENDINGS)
+    if not files:
+        raise MissingError(f"{path}: no MIDI files there; wanted a folder for each style, such as {path / 'bach'}")
+    found = []
+    for file in files:
+        try:
+            bars = list(annotate(smf.read(file).bars))
+        except MidiError as error:
+            raise MidiError(f"{file}: {error}") from error
+        found.append(Labelled(file.parent.name, file.stem, bars))
+    return found
+
+
+def panel(
+    generated: Sequence[Labelled],
+    held_out: Sequence[Labelled],
+    train: Sequence[Labelled],
+    runs: Runs,
+    *,
+    seed: int = 0,
+    progress: Callable[[str, int, int], None] = lambda style, done, total: None,
+) -> Panel:
+    """Every figure of every style in `generated`. `runs`: the lines of all training works; `works` gives the rest.
+
+    Raises:
+        ValueError: a style was composed of which `train` has nothing.
+    """
+    styles = sorted({piece.style for piece in generated})
+    strange = set(styles) - {piece.style for piece in train}
+    if strange:
+        raise ValueError(f"got music in the style {min(strange)!r}, of which there are no human works")
+    found = {}
+    for done, style in enumerate(styles):
+        progress(style, done, len(styles) + 1)
+        composed, kept, known = (_of(style, side) for side in (generated, held_out, train))
+        found[style] = _style(composed, kept, known, runs, seed)
+    progress("style fidelity", len(styles), len(styles) + 1)
+    made = Panel(found, _fidelity(generated, held_out, train, seed))
+    progress("", len(styles) + 1, len(styles) + 1)
+    return made
+
+
+def _style(
+    generated: Sequence[Labelled], held_out: Sequence[Labelled], train: Sequence[Labelled], runs: Runs, seed: int
+) -> Style:
+    people = [*held_out, *train]
+    band = limits([piece.bars for piece in train])
+    try:
+        compared, missing = against(*(_windows(side, seed) for side in (generated, held_out, train)), seed=seed), ""
+    except ValueError as error:
+        compared, missing = None, str(error)
+    return Style(
+        len(generated),
+        len(people),
+        _beside([figures(piece.bars) for piece in generated], [figures(piece.bars) for piece in people], seed),
+        _memory(generated, people, runs, seed),
+        (_rate(generated, band), _rate(people, band)),
+        compared,
+        missing,
+    )
+
+
+def _windows(side: Sequence[Labelled], seed: int) -> Any:
+    return measure([piece.bars for piece in side], [piece.work for piece in side], limit=WINDOWS, seed=seed)
+
+
+def _beside(one: Sequence[Mapping[str, float]], other: Sequence[Mapping[str, float]], seed: int) -> dict[str, Beside]:
+    return {name: Beside(*(_mean([own[name] for own in side], seed) for side in (one, other))) for name in one[0]}
+
+
+def _mean(values: Sequence[float], seed: int) -> Interval | None:
+    return _over(values, lambda drawn: float(np.mean(drawn)), seed)
+
+
+def _over(values: Sequence[float], statistic: Callable[[Sequence[float]], float], seed: int) -> Interval | None:
+    known = [value for value in values if math.isfinite(value)]
+    return interval(statistic, known, seed=seed) if len(known) > 1 else None
+
+
+def _memory(generated: Sequence[Labelled], people: Sequence[Labelled], runs: Runs, seed: int) -> Memory:
+    composed = [runs.search(line(piece.bars)) for piece in generated]
+    others = human(runs, [(piece.work, line(piece.bars)) for piece in people])
+    sides = (composed, others)
+
+    def high(drawn: Sequence[float]) -> float:
+        return float(np.percentile(drawn, PERCENTILE))
+
+    return Memory(
+        Beside(*(_over([float(found.longest.length) for found in side], high, seed) for side in sides)),
+        Beside(*(_mean([found.coverage for found in side], seed) for side in sides)),
+    )
+
+
+def _rate(pieces: Sequence[Labelled], band: Limits) -> float:
+    hours = sum(bar.seconds for piece in pieces for bar in piece.bars) / 3600
+    return sum(len(collapses(piece.bars, band)) for piece in pieces) / hours
+
+
+def _fidelity(
+    generated: Sequence[Labelled], held_out: Sequence[Labelled], train: Sequence[Labelled], seed: int
+) -> Fidelity | None:
+    known = {style for style in _named(train) if len({p.work for p in train if p.style == style}) >= FOLDS}
+    composed = {style for style in _named(generated) & known if sum(p.style == style for p in generated) > 1}
+    if len(known) < 2 or not composed:
+        return None
+    table, kept, made = (
+        tabulate([piece for piece in side if piece.style in wanted], seed=seed)
+        for side, wanted in ((train, known), (held_out, known), (generated, composed))
+    )
+    return fidelity(fit(table), table, kept, made, seed=seed)
+
+
+def _of(style: str, pieces: Iterable[Labelled]) -> list[Labelled]:
+    return [piece for piece in pieces if piece.style == style]
+
+
+def _named(pieces: Iterable[Labelled]) -> set[str]:
+    return {piece.style for piece in pieces}
+
+
+def all_runs(corpus: Corpus) -> Runs:
+    """The lines of all training works, to be searched."""
+    return Runs((source.work, source.line) for source in training(corpus))
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(own) for key, own in value.items()}
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_plain(own) for own in value]
+    if isinstance(value, float):
+        return float(f"{value:.5g}") if math.isfinite(value) else None
+    return value
