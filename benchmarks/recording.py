@@ -15,6 +15,7 @@ import re
 import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -48,6 +49,8 @@ class Heard:
     last_notes: list[int] = field(default_factory=list)
     """Source frames at which notes begin."""
     longest_wait: float = 0.0
+    least_lookahead: float = float("inf")
+    """Seconds, of what /status.json tells."""
 
 
 class Icy:
@@ -103,6 +106,7 @@ async def watch(session: ClientSession, url: str, channels: list[Heard]) -> None
         async with session.get(f"{url}/status.json") as response:
             status = await response.json()
         for heard in channels:
+            heard.least_lookahead = min(heard.least_lookahead, status["channels"][heard.name]["lookahead"])
             title = status["channels"][heard.name]["now"]["title"]
             if heard.said[-1:] != [title]:
                 heard.said.append(title)
@@ -191,15 +195,20 @@ def main() -> None:
         rows.append([
             heard.name, f"{len(pcm) / RATE:.0f}", complaints, f"{inside:.1f}", f"{anywhere:.1f}",
             f"{heard.longest_wait:.2f}", f"{integrated:.1f}", f"{peak:.1f}", changes,
-            "yes" if in_step(heard) else "NO", own_status["encores"], own_status["late"],
+            "yes" if in_step(heard) else "NO", f"{heard.least_lookahead:.1f}", own_status["encores"],
+            own_status["late"],
         ])  # fmt: skip
     columns = [
         "channel", "seconds", "errors", "silence in a piece", "silence", "longest wait", "LUFS", "dBTP", "titles",
-        "in step", "encores", "late",
+        "in step", "least lookahead", "encores", "late",
     ]  # fmt: skip
     show(f"{minutes:g} minutes of {len(rows)} channels, settled after {settled:.0f} s", columns, rows)
     cores = len(os.sched_getaffinity(0))
     shares = f"{100 * used:.0f} % of a core, {100 * used / cores:.0f} % of {cores}"
+    repairs: Counter[str] = Counter()
+    for counted in status["studio"]["report"]["composer"]["repairs"].values():
+        repairs.update(counted)
+    print("The guard's repairs: " + ", ".join(f"{name} {count}" for name, count in repairs.most_common()))
     print(f"The station used {shares}; this recorder is not counted.")
 
 

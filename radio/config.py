@@ -28,6 +28,8 @@ Tempo = Annotated[float, Within(20, 400, "beats a minute")]
 Length = Annotated[int, Within(4, 256, "bars")]
 Program = Annotated[int, Within(0, 127, "(General MIDI)")]
 PositiveSeconds = Annotated[float, Within(0.5, 600, "seconds")]
+Shape = Literal["free", "binary", "ternary", "rondo", "strophic", "variations", "aaba", "verse-chorus"]
+"""`radio.music.shapes`, whose import would cost every command numpy's."""
 Strength = Annotated[float, Within(0, 4, "(1: as it comes)")]
 
 
@@ -100,6 +102,8 @@ class PrefixConfig:
     """Shortest and longest piece, in bars."""
     dynamics: bool | None = None
     """True: music with dynamics of its own; False: flat, for the performer to shape."""
+    shapes: tuple[Shape, ...] = ()
+    """Forms that pieces are given, each as often as the others; "free": as a work of the corpus has it. Empty: free."""
     parts: tuple[Annotated[int, Within(1, 6)], ...] = ()
     """Numbers of programs that sound in a piece, the drum kit counted."""
 

@@ -5,6 +5,7 @@ import multiprocessing
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,32 @@ def test_a_plan_keeps_to_what_the_channel_wants() -> None:
         assert plan.bars == plan.prefix.bars <= 12
         assert plan.prefix.key == "A minor"
         assert len(plan.repeats) == plan.bars
+
+
+def test_neighbouring_pieces_contrast_more_than_pieces_drawn_blindly() -> None:
+    own = planner.Planner(channel(), planner.load(model()))
+    skeletons = [
+        replace(own.plans[0], prefix=replace(own.plans[0].prefix, tempo=tempo)) for tempo in (60.0, 90.0, 140.0)
+    ]
+    own.plans = skeletons
+    rng = np.random.default_rng(1)
+    recent: list[Prefix] = []
+    for _ in range(60):
+        recent.append(own.plan(own.next(rng, recent), "").prefix)
+    blind = [own.plan(int(seed), "").prefix for seed in rng.integers(2**31, size=60)]
+
+    def contrast(pieces: list[Prefix]) -> float:
+        return float(np.mean([abs(np.log2(a.tempo / b.tempo)) for a, b in pairwise(pieces)]))
+
+    assert contrast(recent) > 1.3 * contrast(blind)
+
+
+def test_a_channels_shapes_are_given_to_its_pieces() -> None:
+    own = planner.Planner(channel(shapes=("ternary", "free")), planner.load(model()))
+    plans = [own.plan(seed, "") for seed in range(20)]
+    returning = [plan for plan in plans if plan.sections[: plan.bars // 3] == plan.sections[-(plan.bars // 3) :]]
+    assert 3 < len(returning) < 17
+    assert all(plan.bars == len(plan.repeats) == plan.prefix.bars for plan in plans)
 
 
 def test_a_style_the_model_does_not_know_is_refused() -> None:

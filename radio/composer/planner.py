@@ -8,6 +8,7 @@ programme has the distribution of forms and lengths that the corpus has.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from radio.music.form import unit_bars
 from radio.music.grammar import Bounds
 from radio.music.meters import METERS
 from radio.music.score import DRUMS, Bar, Meter, Prefix
+from radio.music.shapes import FREE, SHAPES, shaped
 
 PLANS = "plans.json"
 MOST = 160
@@ -33,6 +35,12 @@ SLOWEST, FASTEST = 30.0, 260.0
 """Beats a minute a piece may be planned at."""
 SECONDS = (35.0, 330.0)
 """How long a piece should last."""
+CANDIDATES = 3
+"""Plans drawn for each piece; the one that differs most from the pieces before it is taken."""
+RECENT = 6
+"""Pieces before it that it should differ from in form."""
+CONTRAST = 0.5
+"""Octaves of tempo between neighbours beyond which more is no better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,11 +209,29 @@ class Planner:
         plan = replace(skeleton, prefix=prefix, programs=programs or self.channel.allowed)
         shortest, longest = want.bars or (1, LONGEST)
         if plan.bars < shortest:
-            return plan.sung_again(shortest)
+            return self._shaped(plan.sung_again(shortest), rng, shortest)
         if plan.seconds > SECONDS[1]:
             longest = min(longest, max(8, shortest, int(plan.bars * SECONDS[1] / plan.seconds)))
         unit = unit_bars(plan.bars)
-        return plan if plan.bars <= longest else plan.cut(max(unit, shortest, longest // unit * unit))
+        plan = plan if plan.bars <= longest else plan.cut(max(unit, shortest, longest // unit * unit))
+        return self._shaped(plan, rng, shortest)
+
+    def _shaped(self, plan: Plan, rng: np.random.Generator, shortest: int) -> Plan:
+        """The plan in one of the channel's shapes; as it was where that would make it too short."""
+        shapes = self.channel.prefix.shapes
+        name = shapes[int(rng.integers(len(shapes)))] if shapes else FREE
+        if name == FREE or plan.bars < len(SHAPES[name]):
+            return plan
+        sections, repeats = shaped(name, plan.repeats)
+        if len(sections) < shortest:
+            return plan
+        return replace(plan, prefix=replace(plan.prefix, bars=len(sections)), sections=sections, repeats=repeats)
+
+    def next(self, rng: np.random.Generator, recent: Sequence[Prefix]) -> int:
+        """The seed of the next piece, after pieces with the prefixes `recent`: it contrasts with its neighbour in tempo
+        and meter, and has a form that was not heard lately, as far as CANDIDATES allow."""
+        seeds = [int(seed) for seed in rng.integers(2**31, size=CANDIDATES)]
+        return max(seeds, key=lambda seed: _contrast(self.plan(seed, "").prefix, recent))
 
     def key(self, seed: int, before: str) -> str:
         """The key of the piece with this seed, after a piece in the key `before` ("": after none)."""
@@ -222,6 +248,16 @@ class Planner:
             choices = [key for key in keys.related(before) if key.endswith(mode)] or [own]
             choices.append(own)
         return choices[int(rng.integers(len(choices)))]
+
+
+def _contrast(prefix: Prefix, recent: Sequence[Prefix]) -> float:
+    """How much a piece differs from the ones before it, 0 to 3."""
+    if not recent:
+        return 0.0
+    before = recent[-1]
+    octaves = abs(math.log2(prefix.tempo / before.tempo))
+    other = sum(prefix.form != own.form for own in recent) / len(recent)
+    return min(octaves / CONTRAST, 1.0) + (prefix.meter != before.meter) + other
 
 
 def _tempo(want: PrefixConfig, tempo: float, rng: np.random.Generator) -> float:

@@ -19,11 +19,11 @@ import numpy as np
 
 from radio.composer.engine import Engine, Row, Sampling
 from radio.composer.guard import Guard, Heard
-from radio.composer.planner import Plan, Planner, Style
+from radio.composer.planner import RECENT, Plan, Planner, Style
 from radio.composer.window import Context, Position
 from radio.config import ChannelConfig, SamplingConfig
 from radio.music import grammar, tokens
-from radio.music.score import Bar, Piece
+from radio.music.score import Bar, Piece, Prefix
 from radio.music.titles import Titler, base
 
 log = logging.getLogger(__name__)
@@ -119,8 +119,8 @@ class Writer:
         self.seeds = np.random.default_rng((*seed, numbers.total))
         self.queue: deque[Piece | Bar] = deque()
         self.draft: Draft | None = None
-        self.key = ""
-        """Of the piece under way, or of the one before."""
+        self.recent: deque[Prefix] = deque(maxlen=RECENT)
+        """Of the piece under way and of those before it."""
         self.repairs: Counter[str] = Counter()
         """Bars refused, by what was wrong and by what was done."""
         self.certificate: dict[str, Any] | None = None
@@ -133,7 +133,7 @@ class Writer:
     def prepare(self) -> None:
         """Sees that a piece is under way."""
         if self.draft is None:
-            self._open(int(self.seeds.integers(2**31)))
+            self._open(self.planner.next(self.seeds, self.recent))
 
     def resume(self, piece: Piece) -> None:
         """Goes on with `piece` after its bars; one that has ended is not taken up.
@@ -146,7 +146,7 @@ class Writer:
         self.skip()
         if not piece.bars or piece.bars[-1].left == 1:
             return
-        self.key = piece.prefix.key
+        self.recent.append(piece.prefix)
         plan = continued(self.planner.plan(piece.seed, piece.prefix.key), piece)
         last = piece.bars[-1]
         draft = Draft(piece.with_bars(piece.bars[:-1]), plan, replace(last, notes=()), given=len(piece.bars))
@@ -165,8 +165,9 @@ class Writer:
 
     def _open(self, seed: int) -> None:
         """Plans, names and announces the next piece."""
-        self.key = self.planner.key(seed, self.key)
-        plan = self.planner.plan(seed, self.key)
+        key = self.planner.key(seed, self.recent[-1].key if self.recent else "")
+        plan = self.planner.plan(seed, key)
+        self.recent.append(plan.prefix)
         title = self.titler.title(plan.prefix.form, plan.prefix.key, self.numbers.counts, seed)
         self.numbers.add(base(title))
         piece = Piece(plan.prefix, title, number=self.numbers.total, seed=seed)
