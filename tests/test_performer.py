@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -134,7 +135,7 @@ def test_timing_varies_with_memory_and_within_bounds() -> None:
     variance = sum((x - mean) ** 2 for x in late) / len(late)
     together = sum((a - mean) * (b - mean) for a, b in itertools.pairwise(late)) / len(late)
     assert 0.002 * RATE < variance**0.5 < 0.008 * RATE
-    assert together / variance > 0.4
+    assert together / variance > 0.2
 
 
 def test_the_melody_sings_above_its_chord_and_downbeats_are_stressed() -> None:
@@ -145,17 +146,21 @@ def test_the_melody_sings_above_its_chord_and_downbeats_are_stressed() -> None:
         for note in notes_of(perform(channel(replace(STRICT, dynamics=1.0)), piece(bars, dynamics=False)))
     }
     (down, off) = sorted({at for at, _ in velocity})
-    assert velocity[down, 67] > velocity[down, 60] > velocity[down, 64]
+    assert velocity[down, 67] > velocity[down, 64] > velocity[down, 60]
     assert velocity[down, 64] > velocity[off, 64]
 
 
 def test_music_with_dynamics_of_its_own_is_shaped_less() -> None:
-    def reach(dynamics: bool) -> int:
+    def added(spread: int) -> float:
+        written = [
+            replace(bar, notes=tuple(replace(n, velocity=64 + spread * (-1) ** i) for i, n in enumerate(bar.notes)))
+            for bar in crotchets(32)
+        ]
         own = channel(replace(STRICT, dynamics=1.0))
-        velocities = [note.velocity for note in notes_of(perform(own, piece(crotchets(8), dynamics=dynamics)))]
-        return max(velocities) - min(velocities)
+        played = [note.velocity for note in notes_of(perform(own, piece(written)))]
+        return float(np.std(np.array(played) - [note.velocity for bar in written for note in bar.notes]))
 
-    assert 0 < reach(dynamics=True) < reach(dynamics=False)
+    assert 0 < added(20) < 0.4 * added(0)
 
 
 def test_a_channel_plays_on_other_programs_and_at_another_pitch_but_drums_stay() -> None:

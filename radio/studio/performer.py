@@ -57,7 +57,7 @@ class Performer:
         rng = np.random.default_rng((piece.seed, 4))
         self._channel, self._piece = channel, piece
         self._tempo = Tempo(channel.performer, rng)
-        self._touch = Touch(channel.performer, piece, rng)
+        self._touch = Touch(channel.performer, rng)
         self._phrase = Phrase()
         self._lanes: dict[int, int] = {}
         self._start = float(start)
@@ -68,6 +68,7 @@ class Performer:
         """The next bar as it is played. `following` is the bar after it; None: this is the last."""
         self._number += 1
         self._phrase.enter(bar, following)
+        self._touch.enter(bar, self._phrase)
         frames = self._start + self._tempo.times(bar, self._phrase) * RATE  # (ticks + 1,)
         start, end = round(self._start), round(float(frames[-1]))
         self._start = float(frames[-1])
@@ -87,12 +88,12 @@ class Performer:
         for (onset, program), chord in self._chords(bar):
             lanes = len(self._lanes)
             lane, sounding = self._lane(program)
-            late = self._touch.lateness(lane, program == DRUMS)
+            late = self._touch.strike(lane, program == DRUMS)
             if len(self._lanes) > lanes and (seat := self._seat(lane, sounding)) is not None:
                 yield ControlEvent(round(float(frames[onset])) - EARLY, lane, PAN, seat)
             for note, voice, melody in voicing(chord):
                 off = min(max(late + self._touch.spread(melody), -FURTHEST), FURTHEST) * RATE
-                velocity = self._touch.velocity(note, bar, self._phrase, voice)
+                velocity = self._touch.velocity(note, bar, self._phrase, voice, note is chord[-1])
                 until = min([tick for tick in struck[program, note.pitch] if tick > onset], default=None)
                 end = _at(frames, onset + note.duration)
                 if until is not None:

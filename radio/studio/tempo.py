@@ -1,4 +1,7 @@
-"""The tempo curve: where in time each tick of a bar lies. Pure but for the generator it draws from."""
+"""The tempo curve: where in time each tick of a bar lies. Pure but for the generator it draws from.
+
+How far it bends is measured on pieces as played (`benchmarks/performance.py`).
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,16 @@ PHRASE = 4
 """Bars of a phrase, counted from the start of a section."""
 LEAP = 0.4
 """Octaves of tempo: a greater difference between two bars is a new tempo, a smaller one is glided over."""
-ARCH = 0.04
+ARCH = 0.012
 """Octaves by which the middle of a phrase is faster than its ends."""
-SECTION_END = 0.07
-"""Octaves by which the last bar of a section slows down."""
-DRIFT = 0.007
-"""Octaves: the bar-to-bar step of the tempo's random drift."""
+SECTION_END = 0.03
+"""Octaves by which the last bar of a section has slowed down at its end."""
+DRIFT, DRIFT_MEMORY = 0.02, 0.25
+"""Octaves: standard deviation of a bar's tempo; and how much of it carries over to the next bar."""
 RITARDANDO = 4.0
 """Seconds that a final ritardando takes as written, to the nearest bar."""
+LAST = 0.55
+"""Share of the tempo left at its end; over the last bar, about 0.77."""
 SLOWEST = 0.3
 
 
@@ -40,6 +45,11 @@ class Phrase:
         self.bars = self.bars + 1 if bar.section == self.section else 0
         self.section = bar.section
         self.ends_section = following is None or following.section != bar.section
+
+    @property
+    def begins(self) -> bool:
+        """Whether a phrase begins with this bar."""
+        return self.bars % PHRASE == 0
 
     def at(self, x: npt.NDArray[np.float64] | float) -> npt.NDArray[np.float64]:
         """How much of the phrase is past, 0 to 1, at the relative positions `x` of the bar."""
@@ -86,7 +96,8 @@ class Tempo:
         if phrase.ends_section:
             bend = bend - SECTION_END * x**2
         before = self._drift
-        self._drift = 0.8 * before + DRIFT * float(self._rng.standard_normal())
+        fresh = math.sqrt(1 - DRIFT_MEMORY**2) * DRIFT * float(self._rng.standard_normal())
+        self._drift = DRIFT_MEMORY * before + fresh
         drift: npt.NDArray[np.float64] = self._rubato * (bend + before + (self._drift - before) * x)
         return drift
 
@@ -102,6 +113,6 @@ class Tempo:
             self._final = min(max(round(RITARDANDO / bar.seconds), 1), bar.left)
         if bar.left > self._final:
             return 1.0
-        last = max(1.0 - 0.45 * self._ritardando, SLOWEST)
+        last = max(1.0 - (1.0 - LAST) * self._ritardando, SLOWEST)
         past = (self._final - bar.left + x) / self._final
         return np.cbrt(1.0 + (last**3 - 1.0) * past)

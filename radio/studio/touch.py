@@ -1,24 +1,48 @@
-"""Touch: how loud a note is played and how far off the beat, and when the pedal is changed."""
+"""Touch: how loud a note is played and how far off the beat, and when the pedal is changed.
+
+What a velocity is made of is measured on pieces as played (`benchmarks/performance.py`): a linear fit of notes'
+velocities about those around them explains a third of what they vary by.
+"""
 
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from radio.config import PerformerConfig
-from radio.music.score import BEAT, DRUMS, Bar, Meter, Note, Piece
+from radio.music.score import BEAT, DRUMS, Bar, Meter, Note
 from radio.studio.tempo import Phrase
 
 FURTHEST = 0.018
 """Seconds: no note is further from its place."""
-DEVIATION, DRUM_DEVIATION, SPREAD, MELODY_LEAD = 0.005, 0.003, 0.0015, 0.006
-"""Seconds: what timing varies by; a drummer's; notes of one chord; and by how much a melody comes before its chord."""
-MEMORY = 0.75
+DEVIATION, DRUM_DEVIATION, SPREAD, MELODY_LEAD = 0.005, 0.009, 0.0015, 0.006
+"""Seconds: what timing varies by; a drummer's; notes of one chord; and by how much a melody comes before its chord.
+
+The drummer's is half of what was measured, which holds rolls and flams as well."""
+MEMORY = 0.45
 """How much of a deviation carries over to the next note."""
-SECTIONS = (0.0, -5.0, 3.0, -3.0, 5.0)
-"""Velocity by section: A, B, C …"""
+BAR_LINE, ON_BEAT, HALF_BEAT = 6.7, 3.9, 1.6
+"""Velocity by place in the bar, over notes on none of these."""
+TOP, INNER, LOWEST = 2.9, -2.3, -3.5
+"""Velocity by place in a chord, over notes alone."""
+HEIGHT, TOP_HEIGHT = 2.9, 2.2
+"""Velocity for each octave above the notes around; and what is added for the highest of a chord."""
+EVEN = -2.3
+"""What brings the mean of all that to nothing."""
+SECTIONS = (0.0, -8.0, 5.0, -5.0, 8.0)
+"""Velocity by section: A, B, C …; with SWELL, as much as four bars vary by."""
+SWELL = 8.0
+"""Velocity: standard deviation of the levels that phrases rise and fall between."""
+SPREAD_WANTED, OWN_SPREAD = 13.3, 12.0
+"""Velocity: standard deviation of a piece as played; and of what is added to a flat one."""
+LEAST, REMEMBERED = 0.25, 16
+"""Share of it that is added to any music; and the bars whose velocities tell how flat the music is."""
+CHANCE, CARRIED = 5.0, 0.35
+"""Velocity: standard deviation of what nothing explains; and how much carries over to the next onset. Of the 8.5 that
+were measured, a part was the players' reasons."""
 SOFTEST, LOUDEST = 12, 124
 BLUR = 4
 """Pitch classes that one pedal may hold together."""
@@ -27,30 +51,50 @@ BLUR = 4
 class Touch:
     """The hand of one piece: dynamics and timing with memory."""
 
-    def __init__(self, config: PerformerConfig, piece: Piece, rng: np.random.Generator) -> None:
-        # Music with dynamics of its own needs half as much of ours.
-        self._dynamics = config.dynamics * (1.0 if piece.prefix.dynamics is False else 0.5)
+    def __init__(self, config: PerformerConfig, rng: np.random.Generator) -> None:
+        self._most = self._dynamics = config.dynamics
+        self._written: deque[list[int]] = deque(maxlen=REMEMBERED)
+        """Velocities of the last bars."""
         self._humanize = config.humanize
         self._rng = rng
         self._late: dict[int, float] = {}
         self._loud = 0.0
+        self._height: float | None = None
+        """Mean pitch of the last bars."""
+        self._levels = (0.0, 0.0)
+        """Velocity at the phrase's start and at its end."""
 
-    def velocity(self, note: Note, bar: Bar, phrase: Phrase, voice: float) -> int:
+    def enter(self, bar: Bar, phrase: Phrase) -> None:
+        """Goes to the next bar."""
+        if phrase.begins:
+            self._levels = self._levels[1], SWELL * float(self._rng.standard_normal())
+        pitches = [note.pitch for note in bar.notes if note.program != DRUMS]
+        if pitches:
+            mean = sum(pitches) / len(pitches)
+            self._height = mean if self._height is None else self._height + 0.4 * (mean - self._height)
+        self._written.append([note.velocity for note in bar.notes])
+        spread = float(np.std(np.concatenate(self._written))) if any(self._written) else 0.0
+        # Music with dynamics of its own needs less of ours.
+        wanted = math.sqrt(max(SPREAD_WANTED**2 - spread**2, 0.0)) / OWN_SPREAD
+        self._dynamics = self._most * min(max(wanted, LEAST), 1.0)
+
+    def velocity(self, note: Note, bar: Bar, phrase: Phrase, voice: float, highest: bool) -> int:
         """How hard the note is struck. `voice` is what its place in the chord adds."""
-        past = float(phrase.at(note.onset / bar.meter.ticks))
-        arch = past / 0.65 if past < 0.65 else (1.0 - past) / 0.35
-        shape = 10.0 * (arch - 0.5) + accent(note.onset, bar.meter)
-        if note.program != DRUMS:
-            shape += voice + SECTIONS[(ord(bar.section[:1] or "A") - ord("A")) % len(SECTIONS)]
-        if self._humanize:
-            self._loud = 0.6 * self._loud + 1.8 * float(self._rng.standard_normal())
+        begin, end = self._levels
+        shape = begin + (end - begin) * float(phrase.at(note.onset / bar.meter.ticks))
+        shape += EVEN + accent(note.onset, bar.meter)
+        if note.program != DRUMS and self._height is not None:
+            octaves = min(max((note.pitch - self._height) / 12, -2.0), 2.0)
+            shape += voice + octaves * (HEIGHT + TOP_HEIGHT * highest)
+            shape += SECTIONS[(ord(bar.section[:1] or "A") - ord("A")) % len(SECTIONS)]
         velocity = round(note.velocity + self._dynamics * shape + self._humanize * self._loud)
         return min(max(velocity, SOFTEST), LOUDEST)
 
-    def lateness(self, lane: int, drums: bool) -> float:
-        """Seconds by which what the lane plays at the next onset is late."""
+    def strike(self, lane: int, drums: bool) -> float:
+        """Goes to what the lane plays at the next onset: seconds by which it is late."""
         if not self._humanize:
             return 0.0
+        self._loud = CARRIED * self._loud + math.sqrt(1 - CARRIED**2) * CHANCE * float(self._rng.standard_normal())
         deviation = DRUM_DEVIATION if drums else DEVIATION
         fresh = math.sqrt(1 - MEMORY**2) * deviation * float(self._rng.standard_normal())
         self._late[lane] = MEMORY * self._late.get(lane, 0.0) + fresh
@@ -71,23 +115,21 @@ def beat_of(meter: Meter) -> int:
 def accent(onset: int, meter: Meter) -> float:
     """What the place in the bar adds to a velocity."""
     if onset == 0:
-        return 5.0
+        return BAR_LINE
     if onset % beat_of(meter) == 0:
-        return 1.5
-    return -2.0 if onset % (BEAT // 2) == 0 else -4.0
+        return ON_BEAT
+    return HALF_BEAT if onset % (BEAT // 2) == 0 else 0.0
 
 
 def voicing(chord: Sequence[Note]) -> Iterator[tuple[Note, float, bool]]:
-    """Of the notes of one program at one onset: each, what it adds to a velocity, and whether it leads.
-
-    The highest sings, the lowest carries, the others stand back.
-    """
+    """Of the notes of one program at one onset, pitches rising: each, what its place adds to its velocity, and whether
+    it leads: the highest sings, the others stand back."""
     for note in chord:
         top = note.pitch == chord[-1].pitch
         if len(chord) == 1 or note.program == DRUMS:
             yield note, 0.0, False
         else:
-            yield note, 5.0 if top else 0.0 if note is chord[0] else -5.0, top
+            yield note, TOP if top else LOWEST if note is chord[0] else INNER, top
 
 
 def pedalling(bar: Bar, notes: Sequence[Note]) -> Iterator[tuple[int, bool]]:
