@@ -52,9 +52,9 @@ def human() -> tuple[Sequence[Labelled], Sequence[Labelled], Runs]:
     return works(100, 8), train, Runs((piece.work, line(piece.bars)) for piece in train)
 
 
-def measured(generated: Sequence[Labelled]) -> Panel:
+def measured(generated: Sequence[Labelled], workers: int = 1) -> Panel:
     held_out, train, runs = human()
-    return kit.panel(generated, held_out, train, runs)
+    return kit.panel(generated, held_out, train, runs, workers=workers)
 
 
 def shuffled(bars: list[Bar]) -> list[Bar]:
@@ -141,6 +141,10 @@ def test_a_panel_is_plain_json_and_is_drawn(real: Panel, tmp_path: Path) -> None
     assert fields["styles"]["air"]["figures"]["recurrence"]["generated"]["value"] > 0
     plots.page(fields, tmp_path / "page.png")
     assert (tmp_path / "page.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_figures_are_the_same_however_many_processes_make_them(real: Panel) -> None:
+    assert measured(works(200, 8), workers=2).to_json() == real.to_json()
 
 
 def test_one_piece_of_each_work_is_taken() -> None:

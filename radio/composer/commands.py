@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import time
 from collections.abc import Sequence
@@ -199,9 +200,9 @@ def _panel(generated: Sequence[Labelled], found: corpus.Corpus, seed: int) -> Pa
         task = progress.add_task("beside human works", total=None)
         held_out, train = (kit.works(found, validation=side, seed=seed) for side in (True, False))
         return kit.panel(
-            generated, held_out, train, kit.all_runs(found), seed=seed,
-            progress=lambda style, done, total: progress.update(
-                task, completed=done, total=total, description=f"beside human works: {style}"
+            generated, held_out, train, kit.all_runs(found), seed=seed, workers=os.cpu_count() or 1,
+            progress=lambda doing, done, total: progress.update(
+                task, completed=done, total=total, description=f"beside human works, {doing}"
             ),
         )  # fmt: skip
 

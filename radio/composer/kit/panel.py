@@ -7,8 +7,10 @@ is left out, with the reason.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields, is_dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ from radio.music import smf, tokens
 from radio.music.form import annotate
 from radio.music.score import Bar
 
-WORKS = 80
+WORKS = 60
 """Human works of a style that its figures are taken from, at most."""
 WINDOWS = 300
 """Windows of a style that distributions are compared by, at most."""
@@ -158,9 +160,14 @@ def panel(
     runs: Runs,
     *,
     seed: int = 0,
-    progress: Callable[[str, int, int], None] = lambda style, done, total: None,
+    workers: int = 1,
+    progress: Callable[[str, int, int], None] = lambda doing, done, total: None,
 ) -> Panel:
     """Every figure of every style in `generated`. `runs`: the lines of all training works; `works` gives the rest.
+
+    Args:
+        workers: processes that the figures of single pieces are shared out to.
+        progress: told what is being done, how many steps are done, and of how many.
 
     Raises:
         ValueError: a style was composed of which `train` has nothing.
@@ -169,19 +176,39 @@ def panel(
     strange = set(styles) - {piece.style for piece in train}
     if strange:
         raise ValueError(f"got music in the style {min(strange)!r}, of which there are no human works")
+    pieces = [piece for piece in (*generated, *held_out, *train) if piece.style in styles]
+    steps = len(pieces) + len(styles) + 1
+    of_piece: dict[int, dict[str, float]] = {}
+    for done, (piece, own) in enumerate(zip(pieces, _each([piece.bars for piece in pieces], workers), strict=True)):
+        progress(f"piece by piece: {piece.style}", done, steps)
+        of_piece[id(piece)] = own
     found = {}
-    for done, style in enumerate(styles):
-        progress(style, done, len(styles) + 1)
+    for done, style in enumerate(styles, len(pieces)):
+        progress(style, done, steps)
         composed, kept, known = (_of(style, side) for side in (generated, held_out, train))
-        found[style] = _style(composed, kept, known, runs, seed)
-    progress("style fidelity", len(styles), len(styles) + 1)
+        found[style] = _style(composed, kept, known, of_piece, runs, seed)
+    progress("style fidelity", steps - 1, steps)
     made = Panel(found, _fidelity(generated, held_out, train, seed))
-    progress("", len(styles) + 1, len(styles) + 1)
+    progress("done", steps, steps)
     return made
 
 
+def _each(pieces: Sequence[Sequence[Bar]], workers: int) -> Iterator[dict[str, float]]:
+    if workers == 1:
+        yield from map(figures, pieces)
+        return
+    # Spawned, not forked: whoever calls this may have threads of torch.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(figures, pieces, chunksize=8)
+
+
 def _style(
-    generated: Sequence[Labelled], held_out: Sequence[Labelled], train: Sequence[Labelled], runs: Runs, seed: int
+    generated: Sequence[Labelled],
+    held_out: Sequence[Labelled],
+    train: Sequence[Labelled],
+    of_piece: Mapping[int, dict[str, float]],
+    runs: Runs,
+    seed: int,
 ) -> Style:
     people = [*held_out, *train]
     band = limits([piece.bars for piece in train])
@@ -192,7 +219,7 @@ def _style(
     return Style(
         len(generated),
         len(people),
-        _beside([figures(piece.bars) for piece in generated], [figures(piece.bars) for piece in people], seed),
+        _beside([of_piece[id(piece)] for piece in generated], [of_piece[id(piece)] for piece in people], seed),
         _memory(generated, people, runs, seed),
         (_rate(generated, band), _rate(people, band)),
         compared,
