@@ -73,16 +73,23 @@ def _add_evaluate(commands: Any) -> None:
         "files are measured instead, whoever composed them.",
         """radio evaluate models/mine --data data
         radio evaluate models/mine --data data --pieces 50 --keep composed
-        radio evaluate --music composed --data data""",
+        radio evaluate --music composed --data data
+        radio evaluate models/mine --hours 24""",
     )  # fmt: skip
     evaluate.add_argument("model", type=Path, nargs="?", help="folder of the model")
     evaluate.add_argument(
-        "--data", type=Path, required=True, metavar="DATA", help="folder made by `radio corpus build`"
+        "--data", type=Path, metavar="DATA", help="folder made by `radio corpus build`; not needed with --hours"
     )
     evaluate.add_argument(
         "--music", type=Path, metavar="DIR", help="instead of a model: a folder of MIDI files for each style, so named"
     )
     evaluate.add_argument("--keep", type=Path, metavar="DIR", help="write the pieces composed there, as MIDI files")
+    evaluate.add_argument(
+        "--hours", type=float, metavar="H",
+        help="instead: compose so many hours for each channel and see whether the music collapses or drifts; goes on "
+        "where it was stopped",
+    )  # fmt: skip
+    evaluate.add_argument("--unguarded", action="store_true", help="with --hours: let everything pass")
     evaluate.add_argument("--pieces", type=positive, default=20, metavar="N", help="pieces a channel (default: 20)")
     evaluate.add_argument(
         "--apart",
@@ -119,11 +126,21 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    from radio.composer.commands import evaluate, evaluate_music
+    from radio.composer.commands import evaluate, evaluate_hours, evaluate_music
     from radio.config import load
 
     if (arguments.model is None) == (arguments.music is None):
         raise ConfigError(["evaluate: wanted the folder of a model, or --music with a folder of MIDI files"])
+    if arguments.data is None and arguments.hours is None:
+        raise ConfigError(["evaluate: --data: missing; wanted the folder made by `radio corpus build`"])
+    if arguments.hours is not None:
+        if arguments.model is None or arguments.hours <= 0:
+            raise ConfigError(["evaluate: --hours: wanted the folder of a model, and hours above 0"])
+        evaluate_hours(
+            arguments.model, tuple(load().channels.values()), arguments.hours, arguments.seed, arguments.output,
+            guarded=not arguments.unguarded,
+        )  # fmt: skip
+        return
     if arguments.music:
         evaluate_music(arguments.music, arguments.data, arguments.seed, arguments.output)
         return

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from radio.composer import card, corpus, guard, planner, plots, weights
+from radio.composer import card, corpus, endurance, guard, planner, plots, weights
 from radio.composer.apart import Apart, tell_apart
 from radio.composer.compose import compose as compose_pieces
 from radio.composer.compose import of_length
@@ -173,6 +173,28 @@ def evaluate_music(music: Path, data: Path, seed: int, output: Path | None) -> N
     target.write_text(json.dumps({"panel": seen.to_json()}, indent=1) + "\n", encoding="utf-8")
     plots.page(seen.to_json(), target.with_name(plots.PAGE))
     console.print(f"figures in {target}, plots in {target.with_name(plots.PAGE)}")
+
+
+def evaluate_hours(
+    model: Path, channels: Sequence[ChannelConfig], hours: float, seed: int, output: Path | None, *, guarded: bool
+) -> None:
+    """Composes hours of every channel and says whether any collapses or drifts."""
+    target = output or model / ("endurance.json" if guarded else "endurance-unguarded.json")
+    with _bar(count=False) as progress:
+        task = progress.add_task("music", total=3600 * hours * len(channels))
+        found = endurance.run(
+            model, channels, hours, seed, target, guarded=guarded,
+            progress=lambda name, seconds: progress.update(task, advance=seconds, description=name),
+        )  # fmt: skip
+    table = Table(title=f"{hours:g} hours of each channel, {'guarded' if guarded else 'unguarded'}")
+    for column in ("channel", "pieces", "collapses", "first after", "drifted"):
+        table.add_column(column, justify="left" if column in ("channel", "drifted") else "right")
+    for name, own in found.items():
+        first = "–" if own.first is None else f"{own.first:.2f} h"
+        events = ", ".join(f"{count} {kind}" for kind, count in own.collapses.items()) or "none"
+        table.add_row(name, str(own.pieces), events, first, ", ".join(own.drifted) or "nothing")
+    console.print(table)
+    console.print(f"figures in {target}")
 
 
 def _composed(

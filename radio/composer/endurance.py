@@ -1,0 +1,130 @@
+"""Endurance: hours of a channel's music, composed off the air, and whether it collapses or drifts.
+
+Each channel's result is written as soon as it is there, so that a run that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from radio.composer import guard, weights
+from radio.composer.compose import compose
+from radio.composer.kit.collapse import Limits, Survival, collapses, survival
+from radio.composer.kit.longrun import REFERENCE, WINDOW, drift
+from radio.composer.kit.panel import plain
+from radio.config import ChannelConfig
+from radio.errors import ModelError
+from radio.music.score import Bar, Piece
+
+SHORTEST = REFERENCE + WINDOW
+"""Seconds below which nothing can be said of drift."""
+ENDLESS = 1_000_000
+"""Pieces, more than any run has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endurance:
+    """What became of one channel."""
+
+    hours: float
+    pieces: int
+    collapses: dict[str, int]
+    """Events by kind."""
+    first: float | None
+    """Hours until the first; None if there was none."""
+    drifted: dict[str, float]
+    """Features that moved away from the first half hour, with their change an hour."""
+
+
+def judge(pieces: Sequence[Sequence[Bar]], limits: Limits) -> Endurance:
+    """What became of a channel that played these pieces one after the other."""
+    bars = [bar for piece in pieces for bar in piece]
+    seconds = sum(bar.seconds for bar in bars)
+    events = collapses(bars, limits)
+    moved = drift(pieces) if seconds >= SHORTEST else ()
+    return Endurance(
+        round(seconds / 3600, 3),
+        len(pieces),
+        dict(Counter(event.kind for event in events)),
+        round(events[0].seconds / 3600, 3) if events else None,
+        {own.feature: round(own.slope, 4) for own in moved if own.drifted},
+    )
+
+
+def lasting(found: Sequence[Endurance]) -> Survival:
+    """The Kaplan-Meier estimate of the time to a channel's first collapse."""
+    return survival([(own.hours if own.first is None else own.first, own.first is not None) for own in found])
+
+
+def run(
+    model: Path,
+    channels: Sequence[ChannelConfig],
+    hours: float,
+    seed: int,
+    out: Path,
+    *,
+    guarded: bool = True,
+    progress: Callable[[str, float], None] = lambda channel, seconds: None,
+) -> dict[str, Endurance]:
+    """Composes so many hours for each channel and writes what became of it to `out`, a JSON file.
+
+    A channel that `out` already tells of, of the same model, hours, seed and guard, is not composed again.
+
+    Args:
+        progress: told the channel and the seconds of music composed since it was last told.
+
+    Raises:
+        MissingError, ModelError: the model cannot be used, or there are no limits for a channel's style.
+    """
+    of = {"model": weights.digest(model), "hours": hours, "seed": seed, "guarded": guarded}
+    known = _known(out, of)
+    limits = guard.load(model).limits
+    for channel in channels:
+        if channel.name in known:
+            progress(channel.name, 3600 * hours)
+            continue
+        style = channel.prefix.style
+        if style not in limits:
+            raise ModelError(f"{model}: no limits of the style {style!r}, wanted those of every channel's style")
+        known[channel.name] = judge(_compose(model, channel, hours, seed, guarded, progress), limits[style])
+        fields = plain({**of, "channels": known, "survival": lasting(list(known.values()))})
+        partial = out.with_suffix(".part")
+        partial.write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
+        partial.replace(out)
+    return known
+
+
+def _known(out: Path, of: dict[str, Any]) -> dict[str, Endurance]:
+    if not out.is_file():
+        return {}
+    fields = json.loads(out.read_text(encoding="utf-8"))
+    if any(fields.get(name) != value for name, value in of.items()):
+        return {}
+    return {name: Endurance(**own) for name, own in fields["channels"].items()}
+
+
+def _compose(
+    model: Path,
+    channel: ChannelConfig,
+    hours: float,
+    seed: int,
+    guarded: bool,
+    progress: Callable[[str, float], None],
+) -> list[tuple[Bar, ...]]:
+    """Whole pieces, as they are finished, until there are so many hours of them."""
+    pieces: list[tuple[Bar, ...]] = []
+    left = 3600 * hours
+    for item in compose(model, channel, ENDLESS, seed, abreast=16, guarded=guarded):
+        if not isinstance(item, Piece):
+            continue
+        pieces.append(item.bars)
+        left -= item.seconds
+        progress(channel.name, item.seconds)
+        if left <= 0:
+            break
+    return pieces
