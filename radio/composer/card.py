@@ -28,7 +28,7 @@ def write(folder: Path, corpus: Corpus) -> None:
             "## Data and licences\n\n" + _data(corpus),
             "## Bits a note on works kept back\n\n" + _bits(figures["bits_per_note"]),
             "## Telling channels apart\n\n" + _apart(figures["apart"]),
-            "## Composed music beside human works\n\n" + _panel(figures["panel"]),
+            *(["## Composed music beside human works\n\n" + _panel(figures["panel"])] if "panel" in figures else []),
             f"## Training\n\n![Training loss by slot]({CURVE})\n\n" + _training(config["training"]),
             "## How to reproduce it\n\n" + _reproduce(config["training"], folder.name),
         )
