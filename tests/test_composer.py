@@ -197,6 +197,15 @@ def test_missing_or_broken_plans_are_named(tmp_path: Path) -> None:
 # --- all channels together ---
 
 
+def test_channels_that_wait_are_written_for_by_seconds_not_by_notes() -> None:
+    own = Composer(model(), [channel("bach"), channel("ragtime")], seed=1)
+    bach, ragtime = own.writers.values()
+    bach.written = ragtime.written + 10.0
+    assert own.hungry() == [ragtime]
+    ragtime.written = bach.written
+    assert own.hungry() == [bach, ragtime]
+
+
 def filled(composer: Composer) -> Composer:
     while composer.hungry():
         composer.advance()

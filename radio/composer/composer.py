@@ -26,6 +26,12 @@ LOW, FULL = 12.0, 30.0
 A step of 16 rows costs two and a half times a step of one, so nobody is written for until somebody is below LOW; then
 all are, up to FULL.
 """
+URGENT, ABREAST = 2.0, 3.0
+"""Seconds below which a channel is written for at once; and how far ahead of the least written of those others may be.
+
+When all wait, as after a start, each channel then gets as many seconds, not as many notes: what is dense would fall
+behind.
+"""
 
 
 class Composer:
@@ -71,6 +77,11 @@ class Composer:
     def hungry(self) -> list[Writer]:
         """The writers that the next step is for."""
         ahead = [(writer.seconds_ahead(), writer) for writer in self.writers.values()]
+        urgent = [writer for seconds, writer in ahead if seconds < URGENT]
+        if urgent:
+            self._filling = True
+            most = min(writer.written for writer in urgent) + ABREAST
+            return [writer for writer in urgent if writer.written <= most]
         least = min((seconds for seconds, _ in ahead), default=FULL)
         self._filling = least < (FULL if self._filling else LOW)
         return [writer for seconds, writer in ahead if self._filling and seconds < FULL]

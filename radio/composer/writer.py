@@ -118,6 +118,8 @@ class Writer:
         """Whether a piece may be ended early: not where one length is asked for."""
         self.seeds = np.random.default_rng((*seed, numbers.total))
         self.queue: deque[Piece | Bar] = deque()
+        self.written = 0.0
+        """Seconds of music in all bars so far, as written."""
         self.draft: Draft | None = None
         self.recent: deque[Prefix] = deque(maxlen=RECENT)
         """Of the piece under way and of those before it."""
@@ -217,6 +219,7 @@ class Writer:
         draft.notes.clear()
         if len(draft.piece.bars) > draft.given:
             self.queue.append(whole)
+            self.written += whole.seconds
         if position[0] >= tokens.END:
             self.certificate = self.guard.certificate(draft.heard, draft.piece)
             self.draft = None
