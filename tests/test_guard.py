@@ -63,7 +63,8 @@ def test_silence_is_refused_however_it_is_made() -> None:
     brief = replace(short, tempo=120.0)
     assert list(faults(plain(), [short])) == ["silence"]  # 3 s at its end
     assert list(faults(plain(), [brief, late])) == ["", "silence"]  # 1.5 s and 3 s
-    assert list(faults(plain(), [replace(BLANK, notes=(short.notes[0], Note(3 * BEAT + 30, 0, 62, BEAT, 64)))]))
+    inside = replace(BLANK, notes=(short.notes[0], Note(3 * BEAT + 18, 0, 62, 6, 64)))
+    assert list(faults(plain(), [inside])) == ["silence"]  # 2.75 s between its notes
     assert not any(faults(plain(), [replace(BLANK, notes=(Note(0, 19, 60, 6 * BEAT, 64),)), late]))
 
 

@@ -26,7 +26,7 @@ LOW, FULL = 12.0, 30.0
 A step of 16 rows costs two and a half times a step of one, so nobody is written for until somebody is below LOW; then
 all are, up to FULL.
 """
-URGENT, ABREAST = 2.0, 3.0
+URGENT, STRIDE = 2.0, 3.0
 """Seconds below which a channel is written for at once; and how far ahead of the least written of those others may be.
 
 When all wait, as after a start, each channel then gets as many seconds, not as many notes: what is dense would fall
@@ -80,7 +80,7 @@ class Composer:
         urgent = [writer for seconds, writer in ahead if seconds < URGENT]
         if urgent:
             self._filling = True
-            most = min(writer.written for writer in urgent) + ABREAST
+            most = min(writer.written for writer in urgent) + STRIDE
             return [writer for writer in urgent if writer.written <= most]
         least = min((seconds for seconds, _ in ahead), default=FULL)
         self._filling = least < (FULL if self._filling else LOW)

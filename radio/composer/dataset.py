@@ -1,6 +1,6 @@
 """Training examples: windows of pieces that begin at a bar line, with their prefix, transposed and balanced.
 
-A style is drawn in proportion to the square root of its size, so that small styles are heard often enough and
+A style is drawn in proportion to a power of its size, so that small styles are heard often enough and
 large ones do not drown them; then a piece by its length, then a window of it.
 """
 

@@ -79,7 +79,8 @@ class Touch:
         self._dynamics = self._most * min(max(wanted, LEAST), 1.0)
 
     def velocity(self, note: Note, bar: Bar, phrase: Phrase, voice: float, highest: bool) -> int:
-        """How hard the note is struck. `voice` is what its place in the chord adds."""
+        """How hard the note is struck, a MIDI velocity. `voice` is what its place in the chord adds; `highest`:
+        whether it is the highest of its chord."""
         begin, end = self._levels
         shape = begin + (end - begin) * float(phrase.at(note.onset / bar.meter.ticks))
         shape += EVEN + accent(note.onset, bar.meter)
