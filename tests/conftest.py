@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+# Tests run beside each other: threads that share out one process's arithmetic would but wait for the others'.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 Write = Callable[[str, str], Path]
 

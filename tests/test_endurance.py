@@ -13,10 +13,17 @@ from music import tune
 from radio.composer import endurance
 from radio.composer.endurance import Endurance
 from radio.composer.kit.collapse import Limits
+from radio.config import ChannelConfig
 from radio.errors import ModelError
 from radio.music.score import Bar
 
+HOURS = 0.001
 LIMITS = Limits(density=(0.5, 12.0), entropy=(0.2, 3.6), loop=6)
+
+
+def short(name: str) -> ChannelConfig:
+    """A channel of short pieces: a model that is not trained fills bars with as many notes as there is room for."""
+    return channel(name, bars=(4, 4))
 
 
 def hours(count: int, *, low: int = 48) -> list[list[Bar]]:
@@ -48,25 +55,25 @@ def test_half_an_hour_says_nothing_of_drift() -> None:
 
 def test_a_run_writes_each_channel_and_goes_on_where_it_was(tmp_path: Path) -> None:
     out = tmp_path / "endurance.json"
-    both = (channel("bach"), channel("ragtime"))
+    both = (short("bach"), short("ragtime"))
     told: list[str] = []
-    first = endurance.run(model(), both[:1], 0.01, 1, out)
-    found = endurance.run(model(), both, 0.01, 1, out, progress=lambda name, seconds: told.append(name))
+    first = endurance.run(model(), both[:1], HOURS, 1, out)
+    found = endurance.run(model(), both, HOURS, 1, out, progress=lambda name, seconds: told.append(name))
     assert found["bach"] == first["bach"]
     assert told.count("bach") == 1
     assert set(json.loads(out.read_text())["channels"]) == {"bach", "ragtime"}
-    assert all(isinstance(own, Endurance) and own.hours >= 0.01 for own in found.values())
+    assert all(isinstance(own, Endurance) and own.hours >= HOURS for own in found.values())
 
 
 def test_another_run_begins_anew(tmp_path: Path) -> None:
     out = tmp_path / "endurance.json"
-    endurance.run(model(), (channel("bach"),), 0.01, 1, out)
-    endurance.run(model(), (channel("ragtime"),), 0.01, 2, out, guarded=False)
+    endurance.run(model(), (short("bach"),), HOURS, 1, out)
+    endurance.run(model(), (short("ragtime"),), HOURS, 2, out, guarded=False)
     assert set(json.loads(out.read_text())["channels"]) == {"ragtime"}
 
 
 def test_a_style_without_limits_is_named(tmp_path: Path) -> None:
-    own = channel("bach")
+    own = short("bach")
     strange = replace(own, prefix=replace(own.prefix, style="polka"))
     with pytest.raises(ModelError, match="no limits of the style 'polka'"):
-        endurance.run(model(), (strange,), 0.01, 1, tmp_path / "endurance.json")
+        endurance.run(model(), (strange,), HOURS, 1, tmp_path / "endurance.json")
