@@ -102,6 +102,8 @@ class PrefixConfig:
     """Shortest and longest piece, in bars."""
     dynamics: bool | None = None
     """True: music with dynamics of its own; False: flat, for the performer to shape."""
+    timing: Literal["", "guessed", "score", "played"] = ""
+    """Whose the timing is that pieces are to have: the score's, a player's. Empty: as the skeleton has it."""
     shapes: tuple[Shape, ...] = ()
     """Forms that pieces are given, each as often as the others; "free": as a work of the corpus has it. Empty: free."""
     parts: tuple[Annotated[int, Within(1, 6)], ...] = ()

@@ -25,7 +25,8 @@ def _add_corpus(commands: Any) -> None:
     build = add_command(
         corpus.add_subparsers(metavar="ACTION", required=True), "build", _corpus_build,
         "turn a folder of MIDI files into training data",
-        "The folder holds index.csv (path, group, composer, title, has_dynamics) and the files it names.",
+        "The folder holds index.csv and the files it names. Columns: path, group, composer, title, has_dynamics (yes, "
+        "no) and, if known, tempo_from (source, guessed) and source.",
         "radio corpus build corpus -o data",
     )  # fmt: skip
     build.add_argument("corpus", type=Path, help="folder with index.csv")
@@ -38,10 +39,18 @@ def _add_train(commands: Any) -> None:
         commands, "train", _train, "train a model",
         "The learning rate follows the budget of minutes; a run that was stopped goes on where it was with --resume.",
         """radio train --data data --out models/mine --minutes 120
-        radio train --data data --out models/mine --minutes 120 --resume""",
+        radio train --data data --out models/mine --minutes 120 --resume
+        radio train --data data --out models/deep --start models/mine --layers 9 --minutes 120""",
     )  # fmt: skip
     train.add_argument("--data", type=Path, required=True, metavar="DATA", help="folder made by `radio corpus build`")
     train.add_argument("--out", type=Path, required=True, metavar="MODEL", help="folder for the model")
+    train.add_argument(
+        "--start", type=Path, metavar="MODEL", help="begin with the weights of a trained model, not with random ones"
+    )
+    train.add_argument(
+        "--layers", type=positive, metavar="N",
+        help="depth of the model (default: 6, or that of --start's); more than --start's: new layers between its own",
+    )  # fmt: skip
     train.add_argument("--minutes", type=float, default=60.0, metavar="M", help="budget (default: 60)")
     train.add_argument("--rate", type=float, default=0.01, metavar="R", help="learning rate (default: 0.01)")
     train.add_argument(
@@ -123,6 +132,8 @@ def _train(arguments: argparse.Namespace) -> None:
         arguments.data,
         arguments.out,
         TrainConfig(**{name: getattr(arguments, name) for name in OPTIONS}),
+        start=arguments.start,
+        layers=arguments.layers,
         resume=arguments.resume,
         device=arguments.device,
         threads=arguments.threads,

@@ -10,20 +10,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import channel, data, model
+from models import TINY, channel, data, model
 from music import corpus, tune
 from radio.composer import commands, weights
 from radio.composer.apart import tell_apart
+from radio.composer.card import lineage
 from radio.composer.compose import compose
 from radio.composer.corpus import Corpus
 from radio.composer.style import classifier, features, windows
 from radio.composer.train import TrainConfig
 from radio.config import Config, StationConfig
+from radio.errors import ConfigError
 from radio.music import smf
 from radio.music.score import Meter, Piece
 
 SHORT = TrainConfig(minutes=0.01)
 APART = (channel("bach", bars=(8, 8)), channel("ragtime", bars=(8, 8)))
+
+
+def train(data: Path, out: Path, *, start: Path | None = None, layers: int | None = None, resume: bool = False) -> None:
+    commands.train(data, out, SHORT, start=start, layers=layers, resume=resume, device="cpu", threads=1, fuse=False)
 
 
 @pytest.mark.timeout(300)
@@ -32,7 +38,7 @@ def test_a_folder_of_midi_files_becomes_a_model_with_a_card_and_pieces(tmp_path:
     commands.corpus_build(folder, tmp_path / "data", 1)
     out = tmp_path / "model"
     for resume in (False, True):
-        commands.train(tmp_path / "data", out, SHORT, resume=resume, device="cpu", threads=1, fuse=False)
+        train(tmp_path / "data", out, resume=resume)
     assert (out / "curve.png").read_bytes().startswith(b"\x89PNG")
     with (out / "curve.csv").open(newline="") as file:
         assert list(csv.DictReader(file))
@@ -57,11 +63,24 @@ def test_a_folder_of_midi_files_becomes_a_model_with_a_card_and_pieces(tmp_path:
 
 
 def test_a_run_that_is_over_is_not_trained_further(tmp_path: Path) -> None:
-    commands.train(data(), tmp_path, SHORT, resume=False, device="cpu", threads=1, fuse=False)
+    train(data(), tmp_path)
     before = weights.load(tmp_path).state_dict()
-    commands.train(data(), tmp_path, SHORT, resume=True, device="cpu", threads=1, fuse=False)
+    train(data(), tmp_path, resume=True)
     after = weights.load(tmp_path).state_dict()
     assert all((before[name] == after[name]).all() for name in before)
+
+
+def test_a_model_is_made_deeper_goes_on_and_tells_where_it_is_from(tmp_path: Path) -> None:
+    train(data(), tmp_path / "deep", start=model(), layers=3)
+    train(data(), tmp_path / "deep", start=model(), layers=3, resume=True)
+    assert weights.load(tmp_path / "deep").config == replace(TINY, layers=3)
+    runs = lineage(json.loads((tmp_path / "deep" / "config.json").read_text()))
+    assert [layers for layers, _ in runs] == [TINY.layers, 3]
+
+
+def test_a_model_is_not_made_shallower(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--layers: wanted 2 or more, as the model has, got 1"):
+        train(data(), tmp_path, start=model(), layers=1)
 
 
 # --- telling styles apart ---

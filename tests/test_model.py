@@ -7,11 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from models import TINY, model
 from music import tune
 from radio.composer import weights
 from radio.composer.dataset import example, padded
+from radio.composer.growth import deepened, origins
 from radio.composer.model import Transformer, norm
 from radio.composer.muon import orthogonal
 from radio.composer.sampling import draw
@@ -47,6 +50,26 @@ def test_the_cache_gives_what_a_whole_pass_gives(transformer: Transformer) -> No
         for at in range(20, 40):
             stepped = transformer.advance(cache, torch.arange(3), ids[:, at], ticks[:, at])
             torch.testing.assert_close(stepped, whole[:, at], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("layers", [2, 3, 5])
+def test_a_deeper_model_begins_by_saying_what_the_shallower_one_says(transformer: Transformer, layers: int) -> None:
+    ids, ticks = rows(2, 40)
+    grown = deepened(transformer, layers)
+    assert (grown.config.layers, len(grown.blocks)) == (layers, layers)
+    pad = torch.zeros(ids.shape[:2], dtype=torch.bool)
+    said = transformer.losses(ids, ticks, tokens.PREFIX_LENGTH, pad)
+    torch.testing.assert_close(grown.losses(ids, ticks, tokens.PREFIX_LENGTH, pad), said)
+
+
+@given(layers=st.integers(1, 12), more=st.integers(0, 24))
+def test_new_layers_are_spread_evenly_and_follow_the_one_they_copy(layers: int, more: int) -> None:
+    found = origins(layers, layers + more)
+    assert [index for index, new in found if not new] == list(range(layers))
+    copies = [sum(new and index == own for index, new in found) for own in range(layers)]
+    assert sum(copies) == more
+    assert max(copies) - min(copies) <= 1
+    assert [index for index, _ in found] == sorted(index for index, _ in found)
 
 
 def test_rows_of_a_batch_do_not_disturb_each_other(transformer: Transformer) -> None:

@@ -40,7 +40,7 @@ def test_ranges_of_a_slot_follow_each_other_without_gap() -> None:
 
 
 def test_a_prefix_has_one_position_a_field_and_any_is_not_a_value() -> None:
-    full = Prefix("bach", "bach", "prelude", "G minor", Meter(3, 4), 84.0, 32, True, 1)
+    full = Prefix("bach", "bach", "prelude", "G minor", Meter(3, 4), 84.0, 32, True, 1, "played")
     given_, unsaid = tokens.encode_prefix(full), tokens.any_prefix()
     assert given_.shape == unsaid.shape == (tokens.PREFIX_LENGTH, tokens.SLOTS)
     assert (given_[:, 1] != unsaid[:, 1]).all()

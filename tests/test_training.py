@@ -4,17 +4,22 @@ import csv
 import functools
 import itertools
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
+import torch
 
 from models import TINY, data
 from radio.composer import corpus
-from radio.composer.corpus import Corpus, composer_of, style_of, trimmed, validation_works, work_of
+from radio.composer.corpus import Corpus, composer_of, style_of, timing_of, trimmed, validation_works, work_of
 from radio.composer.dataset import Windows, shift_range, thinned, transposed
 from radio.composer.evaluate import KINDS, bits_per_note, windows
+from radio.composer.model import Transformer
 from radio.composer.train import TrainConfig, Trainer
+from radio.composer.watch import Watch
 from radio.errors import MissingError
 from radio.music import tokens
 from radio.music.meters import METERS
@@ -133,13 +138,13 @@ def test_training_learns_saves_and_goes_on_where_it_was(tmp_path: Path) -> None:
     ticks = itertools.count()  # a second a step
     clock = functools.partial(next, ticks)
     config = TrainConfig(minutes=0.4, batch=8, warmup=5, report=5)
-    trainer = Trainer(found, TINY, config, tmp_path, clock=clock)
+    trainer = Trainer(found, Transformer(TINY), config, tmp_path, clock=clock)
     seen: list[float] = []
     trainer.run(lambda progress, _: seen.append(progress.bits))
     assert seen[-1] < seen[0] - 2
     with (tmp_path / "curve.csv").open() as file:
         assert len(list(csv.DictReader(file))) == len(seen)
-    again = Trainer(found, TINY, TrainConfig(minutes=0.5, batch=8, report=1), tmp_path, clock=clock)
+    again = Trainer(found, Transformer(TINY), TrainConfig(minutes=0.5, batch=8, report=1), tmp_path, clock=clock)
     assert again.resume()
     assert again.progress.step == trainer.progress.step
     steps: list[int] = []
@@ -148,7 +153,86 @@ def test_training_learns_saves_and_goes_on_where_it_was(tmp_path: Path) -> None:
 
 
 def test_training_without_a_checkpoint_begins_anew(tmp_path: Path) -> None:
-    assert not Trainer(Corpus.load(data()), TINY, TrainConfig(), tmp_path).resume()
+    assert not Trainer(Corpus.load(data()), Transformer(TINY), TrainConfig(), tmp_path).resume()
+
+
+def test_training_in_bfloat16_learns_as_well(tmp_path: Path) -> None:
+    seen = {}
+    for halved in (False, True):
+        torch.manual_seed(1)
+        clock = functools.partial(next, itertools.count())
+        config = TrainConfig(minutes=0.3, batch=8, warmup=5, report=1, average=0.0)
+        trainer = Trainer(
+            Corpus.load(data()), Transformer(TINY), config, tmp_path / str(halved), clock=clock, bfloat16=halved
+        )
+        bits: list[float] = []
+        trainer.run(lambda progress, _, bits=bits: bits.append(progress.bits))
+        seen[halved] = bits
+        assert all(p.dtype == torch.float32 for p in trainer.model.parameters())
+    assert seen[True] != seen[False]
+    assert seen[True][-1] == pytest.approx(seen[False][-1], rel=0.02)
+
+
+def test_what_is_kept_is_the_mean_of_the_latest_weights(tmp_path: Path) -> None:
+    clock = functools.partial(next, itertools.count())
+    config = TrainConfig(minutes=0.1, batch=4, average=0.5, decay=0.0)
+    trainer = Trainer(Corpus.load(data()), Transformer(TINY), config, tmp_path, clock=clock)
+    mean = None
+    for _ in range(3):
+        trainer.step()
+        now = trainer.model.blocks[0].up.weight.detach().clone()
+        mean = now if mean is None else (mean + now) / 2
+    torch.testing.assert_close(trainer.averaged.blocks[0].up.weight.detach(), mean)
+
+
+class Told:
+    """Stands for a model whose losses are given: so many nats in each slot of the positions of each style."""
+
+    def __init__(self, nats: dict[str, float]) -> None:
+        self.nats = {int(tokens.encode_prefix(Prefix(style=style))[0, 1]): own for style, own in nats.items()}
+
+    def parameters(self) -> Iterator[torch.Tensor]:
+        yield torch.zeros(1)
+
+    def losses(self, positions: torch.Tensor, ticks: torch.Tensor, skip: int, pad: torch.Tensor) -> torch.Tensor:
+        own = torch.tensor([self.nats[int(row[0, 1])] for row in positions])
+        return own[:, None, None] * (~pad[:, skip:, None]).float().expand(-1, -1, tokens.SLOTS)
+
+
+def test_a_style_that_gets_worse_is_heard_less_until_it_is_better_than_ever() -> None:
+    watch = Watch.over(Corpus.load(data()), 100)
+    shares = []
+    for ragtime in (1.0, 1.1, 1.2, 1.001, 0.9, 0.8, 0.7):
+        watch.look(cast(Transformer, Told({"bach": 1.0, "ragtime": ragtime})))
+        shares.append(watch.shares["ragtime"])
+    assert shares == [1.0, 0.5, 0.25, 0.25, 0.5, 1.0, 1.0]
+    assert watch.shares["bach"] == 1.0
+    again = Watch.over(Corpus.load(data()), 100)
+    again.restore(watch.state())
+    assert (again.best, again.shares) == (watch.best, watch.shares)
+
+
+def test_a_style_out_of_favour_is_drawn_less_often() -> None:
+    found = Corpus.load(data())
+    drawn = Windows(found, found.split(validation=False), 60, seed=1)
+    drawn.favour({"ragtime": 0.25})
+    styles = [e.style for e in drawn.batch(200)]
+    usual = drawn.usual[drawn.styles.index("ragtime")] / drawn.usual.sum()
+    assert styles.count("ragtime") / 200 < 0.6 * usual
+
+
+@pytest.mark.parametrize(
+    ("row", "timing"),
+    [
+        ({"source": "piano-midi.de (a copy)", "tempo_from": "source"}, "played"),
+        ({"source": "Groove MIDI Dataset", "tempo_from": "source"}, "played"),
+        ({"source": "a score", "tempo_from": "source"}, "score"),
+        ({"source": "a score", "tempo_from": "guessed"}, "guessed"),
+        ({}, ""),
+    ],
+)
+def test_a_guessed_tempo_a_scores_and_a_players_are_told_apart(row: dict[str, str], timing: str) -> None:
+    assert timing_of(row) == timing
 
 
 def test_bits_per_note_are_measured_for_every_style_and_prefix() -> None:

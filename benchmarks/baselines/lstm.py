@@ -19,8 +19,9 @@ from benchmarks.baselines.ours import HeadVoice, slot_bits
 from benchmarks.baselines.writing import write
 from radio.composer.corpus import Corpus
 from radio.composer.dataset import Windows
+from radio.composer.losses import cell_losses
 from radio.composer.model import Each, ModelConfig, Transformer, norm
-from radio.composer.train import TrainConfig, cell_losses
+from radio.composer.train import TrainConfig
 from radio.composer.window import Context, Position
 from radio.music import tokens
 from radio.music.score import Bar, Prefix

@@ -13,8 +13,9 @@ from benchmarks.baselines.baseline import Bits, SlotBits, by_field
 from radio.composer import weights
 from radio.composer.dataset import Example, example
 from radio.composer.evaluate import windows
+from radio.composer.losses import cell_losses, cells
 from radio.composer.model import Transformer
-from radio.composer.train import LN2, cell_losses, cells
+from radio.composer.train import LN2
 from radio.music import tokens
 from radio.music.score import Prefix
 

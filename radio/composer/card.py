@@ -29,8 +29,8 @@ def write(folder: Path, corpus: Corpus) -> None:
             "## Bits a note on works kept back\n\n" + _bits(figures["bits_per_note"]),
             "## Telling channels apart\n\n" + _apart(figures["apart"]),
             *(["## Composed music beside human works\n\n" + _panel(figures["panel"])] if "panel" in figures else []),
-            f"## Training\n\n![Training loss by slot]({CURVE})\n\n" + _training(config["training"]),
-            "## How to reproduce it\n\n" + _reproduce(config["training"], folder.name),
+            f"## Training\n\n![Training loss by slot]({CURVE})\n\n" + _training(lineage(config)),
+            "## How to reproduce it\n\n" + _reproduce(lineage(config), folder.name),
         )
     )
     (folder / CARD).write_text(text + "\n", encoding="utf-8")
@@ -142,22 +142,37 @@ def _shown(interval: dict[str, float] | None, digits: int = 2) -> str:
     return f"{value} [{low}, {high}]"
 
 
-def _training(facts: dict[str, Any]) -> str:
-    minutes, positions = facts["seconds"] / 60, facts["positions"] / 1e6
-    return (
-        f"{positions:.1f} million positions in {facts['step']:,} steps and {minutes:.0f} minutes on "
-        f"{facts['machine']}; matrices by Muon, the rest by AdamW. The training loss ended at "
-        f"{facts['bits']:.3f} bits a position."
-    )
+def lineage(config: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
+    """The runs that made a model, the first one first: how many layers it had, and what is told of the run."""
+    facts, layers = config["training"], config["model"]["layers"]
+    found = [(layers, facts)]
+    while "origin" in facts:
+        layers, facts = facts["origin"]["layers"], facts["origin"]["training"]
+        found.insert(0, (layers, facts))
+    return found
 
 
-def _reproduce(facts: dict[str, Any], name: str) -> str:
-    stages = [
-        f"radio train --data data/corpus --out models/{name} --fuse"
-        + "".join(f" --{option} {stage[option]:g}" for option in OPTIONS if option in stage)
-        + (" --resume" if number else "")
-        for number, stage in enumerate(facts["stages"])
-    ]
+def _training(runs: list[tuple[int, dict[str, Any]]]) -> str:
+    lines: list[str] = []
+    for layers, facts in runs:
+        minutes, positions = facts["seconds"] / 60, facts["positions"] / 1e6
+        lines.append(
+            f"{'With' if not lines else 'Then with'} {layers} layers {positions:.1f} million positions in "
+            f"{facts['step']:,} steps and {minutes:.0f} minutes on {facts['machine']}; the training loss ended at "
+            f"{facts['bits']:.3f} bits a position."
+        )
+    return " ".join((*lines, "Matrices were trained by Muon, the rest by AdamW."))
+
+
+def _reproduce(runs: list[tuple[int, dict[str, Any]]], name: str) -> str:
+    stages, before = [], ""
+    for index, (layers, facts) in enumerate(runs):
+        out = f"models/{name}" + f"-{index + 1}" * (index < len(runs) - 1)
+        for number, stage in enumerate(facts["stages"]):
+            begun = " --resume" if number else f" --start {before} --layers {layers}" if before else ""
+            options = "".join(f" --{option} {stage[option]:g}" for option in OPTIONS if option in stage)
+            stages.append(f"radio train --data data/corpus --out {out}{begun} --fuse{options}")
+        before = out
     commands = (
         "radio corpus build CORPUS -o data/corpus",
         *stages,

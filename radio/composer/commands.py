@@ -7,7 +7,7 @@ import os
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,11 @@ from radio.composer.apart import Apart, tell_apart
 from radio.composer.compose import compose as compose_pieces
 from radio.composer.compose import of_length
 from radio.composer.evaluate import KINDS, Figures, bits_per_note
+from radio.composer.growth import deepened
 from radio.composer.kit import panel as kit
 from radio.composer.kit.fidelity import Labelled
 from radio.composer.kit.panel import Panel
-from radio.composer.model import ModelConfig
+from radio.composer.model import ModelConfig, Transformer
 from radio.composer.train import SLOT_NAMES, TrainConfig, Trainer
 from radio.composer.train import Progress as Standing
 from radio.config import ChannelConfig, Config
@@ -90,13 +91,25 @@ def corpus_build(folder: Path, output: Path, workers: int) -> None:
 
 
 def train(
-    data: Path, output: Path, config: TrainConfig, *, resume: bool, device: str, threads: int | None, fuse: bool
+    data: Path,
+    output: Path,
+    config: TrainConfig,
+    *,
+    start: Path | None,
+    layers: int | None,
+    resume: bool,
+    device: str,
+    threads: int | None,
+    fuse: bool,
 ) -> None:
     """Trains a model on the data, with a line and a picture of how far it is."""
     if threads:
         torch.set_num_threads(threads)
     found = corpus.Corpus.load(data)
-    trainer = Trainer(found, ModelConfig(), config, output, _device(device))
+    torch.manual_seed(config.seed)
+    source = output if resume and (output / weights.CONFIG).is_file() else start
+    model, origin = _beginning(source, None if source == output else layers)
+    trainer = Trainer(found, model.to(_device(device)), config, output, origin=origin)
     if fuse:
         trainer.fuse()
     if resume and not trainer.resume():
@@ -114,6 +127,19 @@ def train(
         guard.save(output, found)
     plots.curve(output)
     console.print(f"{output}: trained for {trainer.progress.positions:,} positions")
+
+
+def _beginning(source: Path | None, layers: int | None) -> tuple[Transformer, dict[str, Any] | None]:
+    """What training begins with, and what is to be told of where it is from: a new model, or one that was trained."""
+    if source is None:
+        shape = ModelConfig()
+        return Transformer(replace(shape, layers=layers or shape.layers)), None
+    model = weights.load(source).requires_grad_(True).train()
+    origin = {"model": weights.digest(source), "layers": model.config.layers, "training": weights.facts(source)}
+    try:
+        return (deepened(model, layers) if layers else model), origin
+    except ValueError as error:
+        raise ConfigError([f"train: --{error}"]) from error
 
 
 def _line(standing: Standing, by_slot: dict[str, float]) -> str:

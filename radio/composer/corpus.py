@@ -31,6 +31,8 @@ VALIDATION = 0.05
 """Share of works kept for validation."""
 LONGEST = 1200
 """Bars; what is longer is cut."""
+PLAYED = ("piano-midi.de", "Groove MIDI")
+"""Sources whose files hold a player's velocities and timing."""
 KNOWN = 8
 """Works of a composer that a style must have in training for the name to be in its prefixes."""
 
@@ -50,6 +52,7 @@ class Entry:
     tempo: float
     bars: int
     dynamics: bool
+    timing: str
     parts: int
     programs: tuple[int, ...]
     sections: str
@@ -65,7 +68,7 @@ class Entry:
         beats, unit = self.meter.split("/")
         return Prefix(
             self.style, self.composer, self.form, self.key, Meter(int(beats), int(unit)), self.tempo, self.bars,
-            self.dynamics, self.parts,
+            self.dynamics, self.parts, self.timing,
         )  # fmt: skip
 
 
@@ -83,6 +86,13 @@ def composer_of(name: str, collection: str) -> str:
             if word in tokens.COMPOSERS:
                 return word
     return ""
+
+
+def timing_of(row: Mapping[str, str]) -> str:
+    """Whose the tempo of a file is, one of TIMINGS, by its row of the index; "" if the index does not say."""
+    if row.get("source", "").startswith(PLAYED):
+        return "played"
+    return {"source": "score", "guessed": "guessed"}.get(row.get("tempo_from", ""), "")
 
 
 _CATALOGUE = re.compile(r"\b(bwv|opus|op|k|kv|hob|d|woo|rv|hwv|anh)[ .]*(?:[ivxl]+[:.])?\s*(\d+)", re.IGNORECASE)
@@ -177,6 +187,7 @@ def read_piece(root: Path, row: dict[str, str]) -> tuple[Entry, tokens.Positions
         tempo=round(tempo, 2),
         bars=len(bars),
         dynamics=row["has_dynamics"] == "yes",
+        timing=timing_of(row),
         parts=len(programs),
         programs=tuple(programs),
         sections="".join(bar.section for bar in bars),

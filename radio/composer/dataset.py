@@ -6,7 +6,7 @@ large ones do not drown them; then a piece by its length, then a window of it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -92,7 +92,13 @@ class Windows:
         counts = {s: np.array([e.count for e in own], dtype=float) for s, own in self.by_style.items()}
         self.weights = {style: own / own.sum() for style, own in counts.items()}
         sizes = np.array([own.sum() for own in counts.values()]) ** balance
-        self.styles, self.share = list(counts), sizes / sizes.sum()
+        self.styles, self.usual = list(counts), sizes
+        self.favour({})
+
+    def favour(self, shares: Mapping[str, float]) -> None:
+        """Draws each style so many times as often as usual, 1 if it is not named."""
+        sizes = self.usual * np.array([shares.get(style, 1.0) for style in self.styles])
+        self.share = sizes / sizes.sum()
 
     def draw(self) -> Example:
         """One example."""

@@ -16,8 +16,8 @@ import torch
 
 from radio.composer.corpus import Corpus, Entry
 from radio.composer.dataset import Example, example
+from radio.composer.losses import cell_losses, cells
 from radio.composer.model import Transformer
-from radio.composer.train import cell_losses, cells
 from radio.composer.window import Context, Held, held
 from radio.music import tokens
 from radio.music.score import Prefix

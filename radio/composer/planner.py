@@ -204,6 +204,7 @@ class Planner:
             key=key or skeleton.prefix.key,
             tempo=tempo,
             dynamics=skeleton.prefix.dynamics if want.dynamics is None else want.dynamics,
+            timing=want.timing or skeleton.prefix.timing,
             parts=len(programs or self.channel.allowed) or skeleton.prefix.parts,
         )
         plan = replace(skeleton, prefix=prefix, programs=programs or self.channel.allowed)

@@ -1,8 +1,10 @@
 """Training: a loop that can stop and go on, its schedule bound to a budget of minutes.
 
-Matrices of the trunk and the heads are trained with Muon (Jordan et al. 2024), the rest with AdamW. The learning rate
-warms up, stays, and falls to zero over the last part of the budget; time in which the process was stopped does not
-count.
+Matrices of the trunk and the heads are trained with Muon (Jordan et al. 2024), the rest with AdamW; in bfloat16 where
+the machine has arithmetic for it. The learning rate warms up, stays, and falls to zero over the last part of the
+budget; time in which the process was stopped does not count. What is kept is a moving average of the weights
+(Polyak and Juditsky 1992). Now and then the validation works of each style are looked at, and a style that has got
+worse is heard less.
 """
 
 from __future__ import annotations
@@ -11,19 +13,22 @@ import csv
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from radio.composer import weights
 from radio.composer.corpus import Corpus
-from radio.composer.dataset import Example, Windows, padded
-from radio.composer.model import ModelConfig, Transformer
+from radio.composer.dataset import Windows
+from radio.composer.losses import cell_losses, cells
+from radio.composer.model import Transformer
 from radio.composer.muon import Muon
+from radio.composer.watch import Watch
 from radio.music import tokens
 
 LN2 = math.log(2)
@@ -59,6 +64,10 @@ class TrainConfig:
     """Steps between lines of the log."""
     checkpoint: float = 3.0
     """Minutes between checkpoints."""
+    average: float = 0.98
+    """How much of the averaged weights stays at each step; 0: the last weights are kept."""
+    watch: float = 12.0
+    """Minutes between looks at the validation works; 0: none."""
 
 
 OPTIONS = ("minutes", "rate", "fall", "balance", "openings", "doubt", "seed")
@@ -93,25 +102,6 @@ class Recent:
         self.seconds += seconds
 
 
-def cells(examples: Sequence[Example], limit: int) -> list[list[Example]]:
-    """Neighbouring examples together as long as they, padded, stay within `limit` positions."""
-    groups: list[list[Example]] = [[]]
-    for e in examples:
-        if groups[-1] and len(e.positions) * (len(groups[-1]) + 1) > limit:
-            groups.append([])
-        groups[-1].append(e)
-    return groups
-
-
-def cell_losses(model: Transformer, examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Nats by slot, and the number of positions counted: (B, T, SLOTS) and a scalar."""
-    positions, ticks, pad = (torch.from_numpy(a) for a in padded(examples))
-    device = next(model.parameters()).device
-    positions, ticks, pad = positions.to(device), ticks.to(device), pad.to(device)
-    losses = model.losses(positions, ticks, tokens.PREFIX_LENGTH, pad)
-    return losses, (~pad[:, tokens.PREFIX_LENGTH :]).sum()
-
-
 def optimizers(model: Transformer, config: TrainConfig) -> list[torch.optim.Optimizer]:
     """Muon for the inner matrices, AdamW for embeddings, last layers and biases."""
     inner = [p for n, p in model.named_parameters() if p.ndim == 2 and ("blocks" in n or ".hidden." in n)]
@@ -121,6 +111,14 @@ def optimizers(model: Transformer, config: TrainConfig) -> list[torch.optim.Opti
         Muon(inner, lr=config.rate, weight_decay=config.decay),
         torch.optim.AdamW(rest, lr=config.table_share * config.rate, betas=(0.9, 0.97), weight_decay=0.0),
     ]
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether a device has arithmetic for bfloat16; without, it is slower than single precision."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    able = torch.cpu.get_capabilities()
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
 def factor(progress: Progress, config: TrainConfig) -> float:
@@ -135,24 +133,36 @@ class Trainer:
     def __init__(
         self,
         corpus: Corpus,
-        shape: ModelConfig,
+        model: Transformer,
         config: TrainConfig,
         out: Path,
-        device: str = "cpu",
+        *,
         clock: Callable[[], float] = time.perf_counter,
+        bfloat16: bool | None = None,
+        origin: dict[str, Any] | None = None,
     ) -> None:
+        """`model` is trained where it is.
+
+        Args:
+            bfloat16: None: if the machine has arithmetic for it.
+            origin: what config.json shall tell of the model that this one began as.
+        """
         self.config, self.out, self.clock = config, out, clock
-        torch.manual_seed(config.seed)
-        self.model = Transformer(shape).to(device)
+        self.model, self.origin = model, origin
+        self.device = next(model.parameters()).device
+        self.bfloat16 = has_bfloat16(self.device) if bfloat16 is None else bfloat16
+        moving = get_ema_multi_avg_fn(config.average)  # type: ignore[no-untyped-call]
+        self.average = AveragedModel(model, multi_avg_fn=moving)
         self.optimizers = optimizers(self.model, config)
         self.base = [[g["lr"] for g in o.param_groups] for o in self.optimizers]
         self.progress = Progress()
         self.stages: list[dict[str, Any]] = [asdict(config)]
         """The configurations that the run has had, this one last."""
+        self.watch = Watch.over(corpus, model.config.context)
         self.windows = Windows(
             corpus,
             corpus.split(validation=False),
-            shape.context,
+            model.config.context,
             config.seed,
             balance=config.balance,
             openings=config.openings,
@@ -174,6 +184,10 @@ class Trainer:
             return False
         state = torch.load(self.checkpoint, weights_only=True)
         self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        self.watch.restore(state["watch"])
+        self.windows.favour(self.watch.shares)
+        self.origin = state["origin"]
         for optimizer, own in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(own)
         self.progress = Progress(**state["progress"])
@@ -186,6 +200,9 @@ class Trainer:
         self.out.mkdir(parents=True, exist_ok=True)
         state = {
             "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "watch": self.watch.state(),
+            "origin": self.origin,
             "optimizers": [o.state_dict() for o in self.optimizers],
             "progress": asdict(self.progress),
             "stages": self.stages,
@@ -193,13 +210,19 @@ class Trainer:
         partial = self.checkpoint.with_suffix(".part")
         torch.save(state, partial)
         partial.replace(self.checkpoint)
-        weights.save(self.out, self.model, self.facts())
+        weights.save(self.out, self.averaged, self.facts())
+
+    @property
+    def averaged(self) -> Transformer:
+        """The model with the averaged weights."""
+        return cast(Transformer, self.average.module)
 
     def facts(self) -> dict[str, Any]:
         """What config.json tells of the run."""
-        device = next(self.model.parameters()).device
-        machine = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{os.cpu_count()} CPU cores"
-        return {**asdict(self.progress), "stages": self.stages, "machine": machine}
+        on_gpu = self.device.type == "cuda"
+        machine = torch.cuda.get_device_name(self.device) if on_gpu else f"{os.cpu_count()} CPU cores"
+        facts = {**asdict(self.progress), "stages": self.stages, "machine": machine}
+        return facts if self.origin is None else {**facts, "origin": self.origin}
 
     def step(self) -> tuple[np.ndarray[Any, Any], int]:
         """One update; bits by slot summed over the positions, and how many there were."""
@@ -211,13 +234,15 @@ class Trainer:
         total = sum(len(e.positions) - tokens.PREFIX_LENGTH for e in batch)
         bits = np.zeros(tokens.SLOTS)
         for group in cells(batch, self.config.cell):
-            losses, _ = cell_losses(self.model, group)
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
+                losses, _ = cell_losses(self.model, group)
             torch.autograd.backward(losses.sum() / total)
             bits += losses.detach().sum(dim=(0, 1)).cpu().numpy() / LN2
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
+        self.average.update_parameters(self.model)
         return bits, total
 
     def run(self, report: Callable[[Progress, dict[str, float]], None]) -> None:
@@ -225,7 +250,7 @@ class Trainer:
         self.model.train()
         self.out.mkdir(parents=True, exist_ok=True)
         recent = Recent()
-        saved = self.progress.seconds
+        saved = looked = self.progress.seconds
         while self.progress.seconds < 60 * self.config.minutes:
             began = self.clock()
             bits, count = self.step()
@@ -243,18 +268,30 @@ class Trainer:
                 self._log(by_slot)
                 report(self.progress, by_slot)
                 recent = Recent()
+            if self.config.watch and self.progress.seconds - looked > 60 * self.config.watch:
+                self._look()
+                looked = self.progress.seconds
             if self.progress.seconds - saved > 60 * self.config.checkpoint:
                 self.save()
                 saved = self.progress.seconds
         self.save()
 
+    def _look(self) -> None:
+        """Hears the styles that have got worse less, and notes how all stand."""
+        bits = self.watch.look(self.averaged)
+        self.windows.favour(self.watch.shares)
+        self._row("styles.csv", {"step": self.progress.step, **{style: round(own, 4) for style, own in bits.items()}})
+
     def _log(self, by_slot: dict[str, float]) -> None:
-        path = self.out / "curve.csv"
+        p = self.progress
+        row = {"step": p.step, "seconds": round(p.seconds, 1), "positions": p.positions, "bits": round(p.bits, 4)}
+        self._row("curve.csv", {**row, **{name: round(own, 4) for name, own in by_slot.items()}})
+
+    def _row(self, name: str, row: dict[str, float]) -> None:
+        path = self.out / name
         fresh = not path.exists()
         with path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
+            writer = csv.DictWriter(file, list(row))
             if fresh:
-                writer.writerow(["step", "seconds", "positions", "bits", *by_slot])
-            p = self.progress
-            row = [p.step, round(p.seconds, 1), p.positions, round(p.bits, 4)]
-            writer.writerow([*row, *(round(b, 4) for b in by_slot.values())])
+                writer.writeheader()
+            writer.writerow(row)

@@ -40,6 +40,12 @@ def digest(folder: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
+def facts(folder: Path) -> dict[str, Any]:
+    """What a model's config.json tells of its training; a model that `load` has loaded."""
+    told: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))["training"]
+    return told
+
+
 def load(folder: Path, device: str = "cpu") -> Transformer:
     """The model of a folder, in single precision, ready to compose.
 

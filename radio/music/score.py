@@ -88,6 +88,8 @@ class Prefix:
     """True: velocities as played or marked; False: flat."""
     parts: int = 0
     """How many programs sound in the piece, the drum kit counted."""
+    timing: str = ""
+    """Whose its tempo and its timing are: "guessed", "score" or "played"; so that what a file lacks teaches nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,8 @@ COMPOSERS = (
 )  # fmt: skip
 """Names a prefix may give; the last six are collections. Append only: a model's ids depend on the order."""
 MAX_PARTS = 6
+TIMINGS = ("guessed", "score", "played")
+"""Whose a piece's tempo is: of whoever made the file, for want of another; the score's; a player's."""
 
 
 class Span(NamedTuple):
@@ -103,6 +105,7 @@ PREFIX_FIELDS: tuple[tuple[str, int], ...] = (
     ("bars", len(PREFIX_BARS)),
     ("dynamics", 2),
     ("parts", MAX_PARTS),
+    ("timing", len(TIMINGS)),
 )
 """The prefix's fields, one position each, in this order; every field also has the value "any"."""
 PREFIX_LENGTH = len(PREFIX_FIELDS)
@@ -255,6 +258,7 @@ def encode_prefix(prefix: Prefix) -> Positions:
         "bars": bucket(prefix.bars, PREFIX_BARS) if prefix.bars else -1,
         "dynamics": -1 if prefix.dynamics is None else int(prefix.dynamics),
         "parts": min(prefix.parts, MAX_PARTS) - 1 if prefix.parts else -1,
+        "timing": _index(TIMINGS, prefix.timing),
     }
     rows = [(PREFIX, RANGES[f"prefix_{name}"].start + 1 + values[name], 0, 0, 0) for name, _ in PREFIX_FIELDS]
     return np.array(rows, dtype=np.int32)
@@ -303,6 +307,7 @@ def vocabulary() -> dict[str, object]:
         "keys": list(KEYS),
         "prefix_tempi": list(PREFIX_TEMPI),
         "prefix_bars": list(PREFIX_BARS),
+        "timings": list(TIMINGS),
     }
 
 

@@ -67,13 +67,15 @@ class Tempo:
         self._drift = 0.0
         self._final = 0
         """Bars of the final ritardando, once the end is in sight."""
+        self._flow = 0.0
+        """Tempo before it, log2 of beats a minute."""
 
     def times(self, bar: Bar, phrase: Phrase) -> npt.NDArray[np.float64]:
         """Seconds from the bar's start to each of its ticks and to its end: (ticks + 1,)."""
         ticks = bar.meter.ticks
         x = (np.arange(ticks) + 0.5) / ticks
         octaves = self._glide(bar, x) + self._bend(phrase, x)
-        seconds = 60.0 / BEAT / np.exp2(octaves) / self._slowing(bar, x)
+        seconds = 60.0 / BEAT / np.exp2(octaves) / self._slowing(bar, x, octaves)
         times: npt.NDArray[np.float64] = np.concatenate(([0.0], np.cumsum(seconds)))
         return times
 
@@ -101,8 +103,10 @@ class Tempo:
         drift: npt.NDArray[np.float64] = self._rubato * (bend + before + (self._drift - before) * x)
         return drift
 
-    def _slowing(self, bar: Bar, x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64] | float:
-        """The final ritardando: the share of the tempo that is left.
+    def _slowing(
+        self, bar: Bar, x: npt.NDArray[np.float64], octaves: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float64] | float:
+        """The final ritardando: the share of the tempo that is left, less what is written as slower already.
 
         It stops as a runner does: Friberg and Sundberg, "Does music performance allude to locomotion?", Journal of
         the Acoustical Society of America 105 (1999), with their q = 3.
@@ -111,8 +115,10 @@ class Tempo:
             return 1.0
         if not self._final:
             self._final = min(max(round(RITARDANDO / bar.seconds), 1), bar.left)
+            self._flow = float(octaves[0])
         if bar.left > self._final:
             return 1.0
         last = max(1.0 - (1.0 - LAST) * self._ritardando, SLOWEST)
         past = (self._final - bar.left + x) / self._final
-        return np.cbrt(1.0 + (last**3 - 1.0) * past)
+        wanted = np.cbrt(1.0 + (last**3 - 1.0) * past)
+        return np.minimum(wanted / np.minimum(np.exp2(octaves - self._flow), 1.0), 1.0)
