@@ -47,11 +47,11 @@ def test_a_folder_of_midi_files_becomes_a_model_with_a_card_and_pieces(tmp_path:
     figures = json.loads((out / "evaluation.json").read_text())
     assert set(figures["bits_per_note"]) == {"bach", "ragtime"}
     assert figures["apart"]["pieces"] == 2
-    assert set(figures["panel"]["styles"]) == {"bach", "ragtime"}
+    assert set(figures["panel"]["groups"]) == {"bach", "ragtime"}
     assert (out / "evaluation.png").read_bytes().startswith(b"\x89PNG")
     commands.evaluate_music(kept, tmp_path / "data", 1, None)
     again = json.loads((kept / "evaluation.json").read_text())["panel"]
-    assert again["styles"]["bach"]["pieces"] == 1
+    assert again["groups"]["bach"]["pieces"] == 1
     text = (out / "README.md").read_text()
     assert "| bach | 10 |" in text
     assert "radio train --data data/corpus --out models/model --fuse --minutes 0.01" in text

@@ -48,8 +48,8 @@ def judge() -> Judge:
 
 def test_music_as_told_reaches_the_human_ceiling() -> None:
     found = fidelity(judge(), train(), held_out(), table(*(works(200, 5, style) for style in STYLES)))
-    assert found.columns == tuple(found.styles) == ("air", "march", "waltz")
-    for figures in (*found.styles.values(), found.mean):
+    assert found.columns == tuple(found.groups) == ("air", "march", "waltz")
+    for figures in (*found.groups.values(), found.mean):
         assert figures.ceiling.value > 0.9
         assert figures.held_back is not None
         assert figures.held_back.value > 0.9
@@ -60,8 +60,8 @@ def test_music_as_told_reaches_the_human_ceiling() -> None:
 def test_music_of_another_style_is_found_out_and_named() -> None:
     composed = table(works(200, 4, "air"), works(200, 4, "waltz", told="march"))
     found = fidelity(judge(), train(), held_out(), composed)
-    assert tuple(found.styles) == ("air", "march")
-    assert found.styles["march"].fidelity.high < 0.2
+    assert tuple(found.groups) == ("air", "march")
+    assert found.groups["march"].fidelity.high < 0.2
     assert found.generated[1, found.columns.index("waltz")] > 0.9
     assert found.mean.fidelity.value == pytest.approx(0.5, abs=0.1)
     assert found.generated.sum(axis=1) == pytest.approx(1)
@@ -71,7 +71,7 @@ def test_music_of_another_style_is_found_out_and_named() -> None:
 def test_every_piece_counts_alike_however_long() -> None:
     long = Labelled("march", "long", [bar for n in range(9) for bar in STYLES["waltz"](n)])
     found = fidelity(judge(), train(), held_out(), table(works(200, 3, "march"), [long]))
-    assert found.styles["march"].generated.value == pytest.approx(0.75, abs=0.03)
+    assert found.groups["march"].generated.value == pytest.approx(0.75, abs=0.03)
 
 
 def test_the_interval_narrows_with_more_pieces() -> None:
@@ -103,15 +103,15 @@ def test_a_ceiling_below_chance_counts_as_chance() -> None:
 def test_one_work_kept_back_gives_no_interval() -> None:
     few = table(works(100, 1, "air"), works(100, 3, "march"))
     found = fidelity(judge(), train(), few, table(works(200, 2, "air"), works(200, 2, "march")))
-    assert found.styles["air"].held_back is None
-    assert found.styles["march"].held_back is not None
-    assert found.mean.held_back == found.styles["march"].held_back
+    assert found.groups["air"].held_back is None
+    assert found.groups["march"].held_back is not None
+    assert found.mean.held_back == found.groups["march"].held_back
 
 
 def test_figures_are_the_same_under_one_seed() -> None:
     composed = table(works(200, 3, "march"), works(200, 3, "waltz", told="march"))
     one, same, other = (fidelity(judge(), train(), held_out(), composed, seed=seed) for seed in (1, 1, 2))
-    assert one.styles == same.styles
+    assert one.groups == same.groups
     assert one.mean == same.mean
     assert one.mean.generated.value == other.mean.generated.value
 

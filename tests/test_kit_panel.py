@@ -13,7 +13,7 @@ import pytest
 
 import models
 from music import laid_out, melody, tune
-from radio.composer import plots
+from radio.composer import planner, plots
 from radio.composer.corpus import Corpus
 from radio.composer.kit import panel as kit
 from radio.composer.kit.fidelity import Labelled
@@ -71,10 +71,10 @@ def real() -> Panel:
 
 
 def test_human_music_scores_as_human(real: Panel) -> None:
-    assert set(real.styles) == set(STYLES)
+    assert set(real.groups) == set(STYLES)
     assert real.fidelity is not None
     assert real.fidelity.mean.fidelity.value > 0.9
-    for own in real.styles.values():
+    for own in real.groups.values():
         recurrence = own.figures["recurrence"]
         assert recurrence.generated is not None
         assert recurrence.human is not None
@@ -85,7 +85,7 @@ def test_human_music_scores_as_human(real: Panel) -> None:
 
 def test_shuffled_bars_lose_the_form(real: Panel) -> None:
     made, before = (
-        found.styles["air"].figures["compression"].generated for found in (measured(works(200, 8, shuffled)), real)
+        found.groups["air"].figures["compression"].generated for found in (measured(works(200, 8, shuffled)), real)
     )
     assert made is not None
     assert before is not None
@@ -93,8 +93,8 @@ def test_shuffled_bars_lose_the_form(real: Panel) -> None:
 
 
 def test_a_looped_bar_is_caught(real: Panel) -> None:
-    made = measured(works(200, 8, looped)).styles["waltz"]
-    loops, human_loops = made.figures["loops"].generated, real.styles["waltz"].figures["loops"].human
+    made = measured(works(200, 8, looped)).groups["waltz"]
+    loops, human_loops = made.figures["loops"].generated, real.groups["waltz"].figures["loops"].human
     assert loops is not None
     assert human_loops is not None
     assert loops.low > human_loops.high + 0.5
@@ -106,7 +106,7 @@ def moved_up(bars: list[Bar]) -> list[Bar]:
 
 
 def test_a_plagiarised_piece_is_caught_in_another_key() -> None:
-    memory = measured(works(0, 4, moved_up)).styles["air"].memory
+    memory = measured(works(0, 4, moved_up)).groups["air"].memory
     assert memory.longest.generated is not None
     assert memory.longest.human is not None
     assert memory.longest.generated.low > 3 * memory.longest.human.high
@@ -123,7 +123,7 @@ def test_music_in_the_other_style_is_told_so() -> None:
 
 def test_too_few_works_leave_figures_out_and_say_why() -> None:
     _, train, runs = human()
-    found = kit.panel(works(200, 1)[:1], [], train[:4], runs).styles["air"]
+    found = kit.panel(works(200, 1)[:1], [], train[:4], runs).groups["air"]
     assert found.against is None
     assert "wanted" in found.missing
     assert found.figures["recurrence"].generated is None
@@ -138,7 +138,7 @@ def test_a_style_without_human_works_is_named() -> None:
 
 def test_a_panel_is_plain_json_and_is_drawn(real: Panel, tmp_path: Path) -> None:
     fields = json.loads(json.dumps(real.to_json(), allow_nan=False))
-    assert fields["styles"]["air"]["figures"]["recurrence"]["generated"]["value"] > 0
+    assert fields["groups"]["air"]["figures"]["recurrence"]["generated"]["value"] > 0
     plots.page(fields, tmp_path / "page.png")
     assert (tmp_path / "page.png").read_bytes().startswith(b"\x89PNG")
 
@@ -151,6 +151,34 @@ def test_one_piece_of_each_work_is_taken() -> None:
     found = kit.works(Corpus.load(models.data()), validation=False, most=3)
     assert len(found) == 6
     assert len({(piece.style, piece.work) for piece in found}) == 6
+
+
+def test_each_channel_of_a_style_stands_beside_its_own_human_works() -> None:
+    held_out, train, runs = human()
+    airs = [piece for piece in works(200, 6) if piece.style == "air"]
+    made = [replace(piece, channel=("morning", "evening")[n % 2]) for n, piece in enumerate(airs)]
+    own = [replace(piece, channel="morning") for piece in train if piece.style == "air"][:5]
+    found = kit.panel(made, held_out, [*train, *own], runs)
+    assert set(found.groups) == {"morning", "evening"}
+    assert {group.style for group in found.groups.values()} == {"air"}
+    assert (found.groups["morning"].works, found.groups["evening"].works) == (8 + 5, 8 + 16)
+    assert found.fidelity is not None
+    assert set(found.fidelity.groups) == {"morning", "evening"}
+
+
+def test_a_channel_is_given_works_that_it_might_have_planned_or_those_of_its_style(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kit, "ENOUGH", 3)
+    styles = planner.load(models.model())
+    wanted = {
+        "preludes": models.channel("bach", forms=("prelude",)),
+        "fugues": models.channel("bach", forms=("fugue",)),
+    }
+    planners = {name: planner.Planner(channel, styles) for name, channel in wanted.items()}
+    found = kit.works_for(Corpus.load(models.data()), planners, validation=False)
+    assert {piece.group for piece in found} == {"bach", "ragtime", "preludes"}
+    assert {piece.style for piece in found if piece.channel} == {"bach"}
 
 
 def test_a_folder_of_midi_files_is_read_by_style(tmp_path: Path) -> None:

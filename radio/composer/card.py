@@ -98,21 +98,21 @@ def _apart(told: dict[str, Any]) -> str:
 
 
 _COLUMNS = (
-    "style", "pieces", "fidelity", "AUC", "AUC, human", "Fréchet", "recurrence", "human", "loops", "human",
+    "channel", "pieces", "fidelity", "AUC", "AUC, human", "Fréchet", "recurrence", "human", "loops", "human",
     "longest run", "human",
 )  # fmt: skip
 
 
 def _panel(panel: dict[str, Any]) -> str:
-    """The evaluation kit's main figures, by style."""
+    """The evaluation kit's main figures, by channel."""
     told = panel["fidelity"]
     lines = [_PANEL, "", "| " + " | ".join(_COLUMNS) + " |", "|---" + "|---:" * (len(_COLUMNS) - 1) + "|"]
-    for style, own in panel["styles"].items():
+    for group, own in panel["groups"].items():
         compared = own["against"]
         cells = [
-            style,
+            group,
             str(own["pieces"]),
-            _shown(told["styles"].get(style, {}).get("fidelity")) if told else "–",
+            _shown(told["groups"].get(group, {}).get("fidelity")) if told else "–",
             _shown(compared["generated"]["told"]["auc"]) if compared else "–",
             f"{compared['floor']['auc']['mean']:.2f} ± {compared['floor']['auc']['sd']:.2f}" if compared else "–",
             _shown(compared["ratio"]) if compared else "–",
@@ -122,12 +122,13 @@ def _panel(panel: dict[str, Any]) -> str:
         cells += [_shown(own["memory"]["longest"][side], 0) for side in ("generated", "human")]
         lines.append("| " + " | ".join(cells) + " |")
     if told:
-        lines += ["", f"Style fidelity, mean over styles: {_shown(told['mean']['fidelity'])}."]
+        lines += ["", f"Style fidelity, mean over channels: {_shown(told['mean']['fidelity'])}."]
     return "\n".join((*lines, "", f"![Composed music beside human works]({PAGE})"))
 
 
 _PANEL = """*Fidelity*: how often a classifier fitted on human works names the style of composed pieces, over how
-often it does of human works it was not fitted on. *AUC*: how well a classifier tells composed windows from those of
+often it does of human works it was not fitted on. The other figures are beside human works of the style that the
+channel might have planned. *AUC*: how well a classifier tells composed windows from those of
 works kept back (0.5: not at all), and two sides of human works from each other. *Fréchet*: distance to works kept
 back, over that of training works. *Recurrence*: bars that resemble one at least two bars earlier. *Loops*: bars that
 copy the bar before. *Longest run*: notes in a row shared with a work of the corpus, transposed or not, 95th

@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -177,7 +177,7 @@ def evaluate(
     by_name = {channel.name: (channel, own) for channel, own in zip(channels, composed, strict=True)}
     told = tell_apart(found, by_name[apart[0]], by_name[apart[1]], seed)
     generated = [
-        Labelled(channel.prefix.style, f"{channel.name} {number}", piece.bars)
+        Labelled(channel.prefix.style, f"{channel.name} {number}", piece.bars, channel.name)
         for channel, own in by_name.values()
         for number, piece in enumerate(own)
     ]
@@ -188,7 +188,8 @@ def evaluate(
     }
     target = output or model / card.EVALUATION
     if not quick:
-        seen = _panel(generated, found, seed)
+        styles = planner.load(model)
+        seen = _panel(generated, {own.name: planner.Planner(own, styles) for own in channels}, found, seed)
         console.print(_panel_table(seen))
         fields["panel"] = seen.to_json()
         plots.page(fields["panel"], target.with_name(plots.PAGE))
@@ -202,7 +203,7 @@ def evaluate(
 def evaluate_music(music: Path, data: Path, seed: int, output: Path | None) -> None:
     """Measures a folder of MIDI files, whoever composed them, beside human works."""
     generated = kit.folder(music)
-    seen = _panel(generated, corpus.Corpus.load(data), seed)
+    seen = _panel(generated, {}, corpus.Corpus.load(data), seed)
     console.print(_panel_table(seen))
     target = output or music / card.EVALUATION
     target.write_text(json.dumps({"panel": seen.to_json()}, indent=1) + "\n", encoding="utf-8")
@@ -252,10 +253,12 @@ def _composed(
     return found
 
 
-def _panel(generated: Sequence[Labelled], found: corpus.Corpus, seed: int) -> Panel:
+def _panel(
+    generated: Sequence[Labelled], planners: Mapping[str, planner.Planner], found: corpus.Corpus, seed: int
+) -> Panel:
     with _bar() as progress:
         task = progress.add_task("beside human works", total=None)
-        held_out, train = (kit.works(found, validation=side, seed=seed) for side in (True, False))
+        held_out, train = (kit.works_for(found, planners, validation=side, seed=seed) for side in (True, False))
         return kit.panel(
             generated, held_out, train, kit.all_runs(found), seed=seed, workers=os.cpu_count() or 1,
             progress=lambda doing, done, total: progress.update(
@@ -266,14 +269,14 @@ def _panel(generated: Sequence[Labelled], found: corpus.Corpus, seed: int) -> Pa
 
 def _panel_table(seen: Panel) -> Table:
     table = Table(title="composed music beside human works")
-    columns = ("style", "fidelity", "AUC (human)", "Fréchet ratio", "recurrence (human)", "longest run (human)")
+    columns = ("channel", "fidelity", "AUC (human)", "Fréchet ratio", "recurrence (human)", "longest run (human)")
     for column in columns:
-        table.add_column(column, justify="left" if column == "style" else "right")
-    for style, own in seen.styles.items():
-        told = seen.fidelity.styles.get(style) if seen.fidelity else None
+        table.add_column(column, justify="left" if column == "channel" else "right")
+    for group, own in seen.groups.items():
+        told = seen.fidelity.groups.get(group) if seen.fidelity else None
         near, again, runs = own.against, own.figures["recurrence"], own.memory.longest
         table.add_row(
-            style,
+            group,
             str(told.fidelity) if told else "–",
             f"{near.generated.told.auc.value:.2f} ({near.floor.auc})" if near else "–",
             str(near.ratio) if near else "–",

@@ -175,6 +175,10 @@ class Planner:
         misses = [len(self._misses(plan)) for plan in style.plans]
         self.plans = [plan for plan, missed in zip(style.plans, misses, strict=True) if missed == min(misses)]
 
+    def might(self, entry: Entry) -> bool:
+        """Whether a piece of the corpus is such as the channel plans: of its style, and fulfilling all its wishes."""
+        return entry.style == self.channel.prefix.style and not self._misses(plan_of(entry))
+
     def _misses(self, plan: Plan) -> list[str]:
         """The wishes of the channel that a skeleton cannot fulfil by being cut, moved or set to another tempo."""
         want, has = self.channel.prefix, plan.prefix

@@ -52,32 +52,32 @@ def curve(folder: Path) -> None:
 
 
 def page(panel: Mapping[str, Any], path: Path) -> None:
-    """Draws a panel, as `kit.panel.Panel.to_json` gives it: by style, composed music beside human works.
+    """Draws a panel, as `kit.panel.Panel.to_json` gives it: by channel, composed music beside human works.
 
     Raises:
         MissingError: matplotlib is not installed.
     """
     pyplot = _pyplot()
-    styles = list(panel["styles"])
-    figure, grid = pyplot.subplots(3, 3, figsize=(16, 0.9 * len(styles) + 5), layout="constrained")
-    told = panel["fidelity"]["styles"] if panel["fidelity"] else {}
-    _rows(grid[0, 0], "Pieces told to be of their style", styles, {
+    groups = list(panel["groups"])
+    figure, grid = pyplot.subplots(3, 3, figsize=(16, 0.9 * len(groups) + 5), layout="constrained")
+    told = panel["fidelity"]["groups"] if panel["fidelity"] else {}
+    _rows(grid[0, 0], "Pieces told to be of their style", groups, {
         s: (own["generated"], own["ceiling"]) for s, own in told.items()
     })  # fmt: skip
-    _rows(grid[0, 1], "Told apart from works kept back (AUC)", styles, {
+    _rows(grid[0, 1], "Told apart from works kept back (AUC)", groups, {
         s: (a["generated"]["told"]["auc"], _around(a["floor"]["auc"])) for s, a in _compared(panel)
     })  # fmt: skip
-    _rows(grid[0, 2], "Fréchet distance to works kept back", styles, {
+    _rows(grid[0, 2], "Fréchet distance to works kept back", groups, {
         s: (_around(a["generated"]["frechet"]), _around(a["train"]["frechet"])) for s, a in _compared(panel)
     })  # fmt: skip
-    _rows(grid[1, 0], "Longest shared run, 95th percentile (notes)", styles, {
+    _rows(grid[1, 0], "Longest shared run, 95th percentile (notes)", groups, {
         s: (own["memory"]["longest"]["generated"], own["memory"]["longest"]["human"])
-        for s, own in panel["styles"].items()
+        for s, own in panel["groups"].items()
     })  # fmt: skip
     names = ("recurrence", "loops", "in scale", "entropy of four bars", "velocity spread")
     for axes, name in zip((*grid[1, 1:], *grid[2]), names, strict=True):
-        _rows(axes, name.capitalize(), styles, {
-            s: (own["figures"][name]["generated"], own["figures"][name]["human"]) for s, own in panel["styles"].items()
+        _rows(axes, name.capitalize(), groups, {
+            s: (own["figures"][name]["generated"], own["figures"][name]["human"]) for s, own in panel["groups"].items()
         })  # fmt: skip
     grid[0, 0].legend(loc="lower left", frameon=False)
     figure.suptitle("Composed music beside human works; lines are 95 % intervals", fontsize=14)
@@ -86,7 +86,7 @@ def page(panel: Mapping[str, Any], path: Path) -> None:
 
 
 def _compared(panel: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    return [(style, own["against"]) for style, own in panel["styles"].items() if own["against"]]
+    return [(style, own["against"]) for style, own in panel["groups"].items() if own["against"]]
 
 
 def _around(spread: Mapping[str, float]) -> Interval:
@@ -96,15 +96,15 @@ def _around(spread: Mapping[str, float]) -> Interval:
 
 
 def _rows(
-    axes: Any, title: str, styles: list[str], values: Mapping[str, tuple[Interval | None, Interval | None]]
+    axes: Any, title: str, groups: list[str], values: Mapping[str, tuple[Interval | None, Interval | None]]
 ) -> None:
     """A row for each style: composed music and human works, each a dot on its interval."""
     for side, (colour, label) in enumerate(((COMPOSED, "composed"), (HUMAN, "human"))):
-        known = [(styles.index(style), pair[side]) for style, pair in values.items()]
+        known = [(groups.index(style), pair[side]) for style, pair in values.items()]
         drawn = [(row + 0.15 * (2 * side - 1), own) for row, own in known if own is not None]
         axes.hlines([y for y, _ in drawn], [o["low"] for _, o in drawn], [o["high"] for _, o in drawn], colour, lw=2)
         axes.plot([o["value"] for _, o in drawn], [y for y, _ in drawn], "o", color=colour, ms=5, label=label)
-    axes.set_yticks(range(len(styles)), styles)
+    axes.set_yticks(range(len(groups)), groups)
     axes.invert_yaxis()
     axes.set_title(title, loc="left", fontsize=11)
     axes.grid(axis="x", alpha=0.3)

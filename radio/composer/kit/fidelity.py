@@ -31,6 +31,13 @@ class Labelled:
     style: str
     work: str
     bars: Sequence[Bar]
+    channel: str = ""
+    """The channel that it was composed for, or, of a human work, that it is compared with; "": none."""
+
+    @property
+    def group(self) -> str:
+        """What it is counted under: its channel, or its style if it has none."""
+        return self.channel or self.style
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +49,9 @@ class Table:
     styles: Labels
     """(n,)."""
     works: Labels
-    """(n,), the work with its style before it: works of two styles may have one name."""
+    """(n,), the work with its group before it: works of two styles may have one name."""
+    groups: Labels
+    """(n,)"""
     notes: int = WINDOW
     """About how many notes a window holds."""
     timbre: bool = False
@@ -52,23 +61,24 @@ class Table:
 def tabulate(
     pieces: Sequence[Labelled], *, limit: int = LIMIT, notes: int = WINDOW, timbre: bool = False, seed: int = 0
 ) -> Table:
-    """Features of the pieces' windows, at most `limit` of each style.
+    """Features of the pieces' windows, at most `limit` of each group.
 
     Raises:
         ValueError: no pieces.
     """
     if not pieces:
         raise ValueError("got no pieces, wanted pieces of two styles or more")
-    chosen: list[tuple[str, str, Sequence[Bar]]] = []
-    for number, style in enumerate(sorted({piece.style for piece in pieces})):
-        own = [piece for piece in pieces if piece.style == style]
-        cut = [(style, f"{style}/{piece.work}", window) for piece in own for window in windows(piece.bars, notes)]
-        index = evenly([work for _, work, _ in cut], limit, np.random.default_rng((seed, number)))
+    chosen: list[tuple[Labelled, Sequence[Bar]]] = []
+    for number, group in enumerate(sorted({piece.group for piece in pieces})):
+        own = [piece for piece in pieces if piece.group == group]
+        cut = [(piece, window) for piece in own for window in windows(piece.bars, notes)]
+        index = evenly([piece.work for piece, _ in cut], limit, np.random.default_rng((seed, number)))
         chosen += [cut[i] for i in index]
     return Table(
-        np.stack([features(window, timbre=timbre) for _, _, window in chosen]),
-        np.array([style for style, _, _ in chosen]),
-        np.array([work for _, work, _ in chosen]),
+        np.stack([features(window, timbre=timbre) for _, window in chosen]),
+        np.array([piece.style for piece, _ in chosen]),
+        np.array([f"{piece.group}/{piece.work}" for piece, _ in chosen]),
+        np.array([piece.group for piece, _ in chosen]),
         notes,
         timbre,
     )
@@ -143,15 +153,16 @@ class Figures:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fidelity:
-    """Style fidelity of all styles that were composed."""
+    """Style fidelity of all that was composed."""
 
-    styles: dict[str, Figures]
+    groups: dict[str, Figures]
+    """By channel, or by style of music that is of no channel."""
     mean: Figures
-    """Of all these styles alike; its fidelity is the mean A_g over the mean A_h."""
+    """Of all these groups alike; its fidelity is the mean A_g over the mean A_h."""
     columns: tuple[str, ...]
     """The styles the judge knows, in the order of both axes of `human` and of the columns of `generated`."""
     generated: Matrix
-    """(styles composed, columns): what composed music is taken for; each row adds up to 1."""
+    """(groups, columns): what composed music is taken for; each row adds up to 1."""
     human: Matrix
     """(columns, columns): what human works are taken for in five folds."""
 
@@ -159,46 +170,47 @@ class Fidelity:
 def fidelity(judge: Judge, train: Table, held_out: Table, generated: Table, *, seed: int = 0) -> Fidelity:
     """Style fidelity with bootstrap intervals over works and pieces.
 
-    `judge` was fitted on `train`; `generated` and `train` need two pieces, and five works, of each style that was
-    composed. Styles of `held_out` that were not composed are left aside.
+    `judge` was fitted on `train`. `generated` needs two pieces of each group, `train` five works of each style. Styles
+    of `held_out` that were not composed are left aside.
 
     Raises:
         ValueError: too few works or pieces of a style, or a style the judge does not know.
     """
-    composed = tuple(np.unique(generated.styles).tolist())
-    strange = set(composed) - set(judge.styles)
+    style_of = dict(zip(generated.groups.tolist(), generated.styles.tolist(), strict=True))
+    strange = set(style_of.values()) - set(judge.styles)
     if strange:
         raise ValueError(f"got the style {min(strange)!r}, wanted one of those fitted: {', '.join(judge.styles)}")
-    told = _told(generated, judge.model.predict(generated.rows), judge.styles)
-    ceiling = _told(train, cross_judged(train), judge.styles)
-    held = _told(held_out, judge.model.predict(held_out.rows), judge.styles)
+    told = _told(generated, generated.groups, judge.model.predict(generated.rows), judge.styles)
+    ceiling = _told(train, train.styles, cross_judged(train), judge.styles)
+    held = _told(held_out, held_out.styles, judge.model.predict(held_out.rows), judge.styles)
     drawn: dict[str, tuple[_Drawn, _Drawn, _Drawn | None]] = {}
-    for style in composed:
+    for group, style in sorted(style_of.items()):
         column = judge.styles.index(style)
-        own = [found[style][:, column] if style in found else np.zeros(0) for found in (told, ceiling, held)]
+        sides = ((told, group), (ceiling, style), (held, style))
+        own = [found[name][:, column] if name in found else np.zeros(0) for found, name in sides]
         if len(own[0]) < 2:
-            raise ValueError(f"{style}: got {len(own[0])} composed piece, wanted two or more")
+            raise ValueError(f"{group}: got {len(own[0])} composed piece, wanted two or more")
         first, second = (_Drawn.of(shares, (seed, column, side)) for side, shares in enumerate(own[:2]))
-        drawn[style] = first, second, _Drawn.of(own[2], (seed, column, 2)) if len(own[2]) > 1 else None
+        drawn[group] = first, second, _Drawn.of(own[2], (seed, column, 2)) if len(own[2]) > 1 else None
     chance = 1 / len(judge.styles)
     known = [kept for _, _, kept in drawn.values() if kept]
     all_of = (_Drawn.mean([g for g, _, _ in drawn.values()]), _Drawn.mean([c for _, c, _ in drawn.values()]))
     return Fidelity(
-        {style: _figures(*of_style, chance) for style, of_style in drawn.items()},
+        {group: _figures(*of_group, chance) for group, of_group in drawn.items()},
         _figures(*all_of, _Drawn.mean(known) if known else None, chance),
         judge.styles,
-        np.stack([told[style].mean(axis=0) for style in composed]),
+        np.stack([told[group].mean(axis=0) for group in drawn]),
         np.stack([ceiling[style].mean(axis=0) for style in judge.styles]),
     )
 
 
-def _told(table: Table, told: Labels, styles: Sequence[str]) -> dict[str, Matrix]:
-    """By style, what share of each work's windows is taken for each style: (works, styles)."""
+def _told(table: Table, labels: Labels, told: Labels, styles: Sequence[str]) -> dict[str, Matrix]:
+    """By label, what share of each work's windows is taken for each style: (works, styles)."""
     found: dict[str, list[Matrix]] = {}
     taken = (told[:, None] == np.array(styles)[None, :]).astype(float)
     for work in np.unique(table.works):
         own = table.works == work
-        found.setdefault(str(table.styles[own][0]), []).append(taken[own].mean(axis=0))
+        found.setdefault(str(labels[own][0]), []).append(taken[own].mean(axis=0))
     return {style: np.stack(rows) for style, rows in found.items()}
 
 

@@ -1,12 +1,14 @@
-"""The panel: all that the kit finds of music composed in each style, every figure beside that of human works.
+"""The panel: all that the kit finds of the music of each channel, every figure beside that of human works.
 
-Whole pieces are the unit of every mean and interval, and of human music whole works. What a style has too few works for
+The human works are those of its style that the channel might have planned: a chorale is not compared with a fugue.
+Whole pieces are the unit of every mean and interval, and of human music whole works. What there are too few works for
 is left out, with the reason.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields, is_dataclass
@@ -26,15 +28,18 @@ from radio.composer.kit.harmony import harmony
 from radio.composer.kit.structure import structure
 from radio.composer.memory import Runs, human, line
 from radio.composer.originality import training
+from radio.composer.planner import Planner
 from radio.errors import MidiError, MissingError
 from radio.music import smf, tokens
 from radio.music.form import annotate
 from radio.music.score import Bar
 
 WORKS = 60
-"""Human works of a style that its figures are taken from, at most."""
+"""Human works that figures are taken from, at most."""
+ENOUGH = 12
+"""Training works that a channel might have planned, below which it is compared with all of its style."""
 WINDOWS = 300
-"""Windows of a style that distributions are compared by, at most."""
+"""Windows that distributions are compared by, at most."""
 PERCENTILE = 95
 """Of the pieces' longest shared runs, the one compared: what humans share by chance has a long tail."""
 ENDINGS = (".mid", ".midi")
@@ -59,9 +64,10 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
-class Style:
-    """One style."""
+class Group:
+    """One channel, or the music of one style that is of no channel."""
 
+    style: str
     pieces: int
     works: int
     """Human works that `figures` are taken from."""
@@ -77,9 +83,10 @@ class Style:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """All styles composed."""
+    """All that was composed."""
 
-    styles: dict[str, Style]
+    groups: dict[str, Group]
+    """By channel, or by style of music that is of no channel."""
     fidelity: Fidelity | None
     """None where fewer than two styles have works enough."""
 
@@ -117,11 +124,22 @@ def figures(bars: Sequence[Bar]) -> dict[str, float]:
     }
 
 
-def works(corpus: Corpus, *, validation: bool, most: int = WORKS, seed: int = 0) -> list[Labelled]:
-    """A piece of each of at most `most` works of each style, from one side of the split."""
+def works(
+    corpus: Corpus,
+    *,
+    validation: bool,
+    channel: str = "",
+    wanted: Callable[[Entry], bool] = lambda entry: True,
+    most: int = WORKS,
+    seed: int = 0,
+) -> list[Labelled]:
+    """A piece of each of at most `most` works of each style, from one side of the split, for `channel` if one is named.
+
+    `wanted`: which pieces may be taken.
+    """
     rng = np.random.default_rng((seed, validation))
     chosen: dict[tuple[str, str], Entry] = {}
-    entries = corpus.split(validation=validation)
+    entries = [entry for entry in corpus.split(validation=validation) if wanted(entry)]
     for index in rng.permutation(len(entries)).tolist():
         chosen.setdefault((entries[index].style, entries[index].work), entries[index])
     counted: dict[str, int] = {}
@@ -129,7 +147,18 @@ def works(corpus: Corpus, *, validation: bool, most: int = WORKS, seed: int = 0)
     for (style, work), entry in chosen.items():
         counted[style] = counted.get(style, 0) + 1
         if counted[style] <= most:
-            found.append(Labelled(style, work, tokens.decode(corpus.of(entry), entry.tempo)))
+            found.append(Labelled(style, work, tokens.decode(corpus.of(entry), entry.tempo), channel))
+    return found
+
+
+def works_for(corpus: Corpus, planners: Mapping[str, Planner], *, validation: bool, seed: int = 0) -> list[Labelled]:
+    """Works of all styles, and those that each channel, by name, might have planned, if these are ENOUGH."""
+    found = works(corpus, validation=validation, seed=seed)
+    for channel, planner in planners.items():
+        known = works(corpus, validation=False, channel=channel, wanted=planner.might, seed=seed)
+        if len(known) >= ENOUGH:
+            own = works(corpus, validation=True, channel=channel, wanted=planner.might, seed=seed)
+            found += own if validation else known
     return found
 
 
@@ -163,7 +192,8 @@ def panel(
     workers: int = 1,
     progress: Callable[[str, int, int], None] = lambda doing, done, total: None,
 ) -> Panel:
-    """Every figure of every style in `generated`. `runs`: the lines of all training works; `works` gives the rest.
+    """Every figure of every group in `generated`, beside the human works of the same group, or of its style if there
+    are none. `runs`: the lines of all training works; `works_for` gives the rest.
 
     Args:
         workers: processes that the figures of single pieces are shared out to.
@@ -172,23 +202,26 @@ def panel(
     Raises:
         ValueError: a style was composed of which `train` has nothing.
     """
-    styles = sorted({piece.style for piece in generated})
-    strange = set(styles) - {piece.style for piece in train}
+    styles = {piece.group: piece.style for piece in generated}
+    strange = set(styles.values()) - {piece.style for piece in train}
     if strange:
         raise ValueError(f"got music in the style {min(strange)!r}, of which there are no human works")
-    pieces = [piece for piece in (*generated, *held_out, *train) if piece.style in styles]
-    steps = len(pieces) + len(styles) + 1
+    sides = {
+        group: (_of(group, style, generated), _of(group, style, held_out), _of(group, style, train))
+        for group, style in sorted(styles.items())
+    }
+    pieces = list({id(piece): piece for own in sides.values() for side in own for piece in side}.values())
+    steps = len(pieces) + len(sides) + 1
     of_piece: dict[int, dict[str, float]] = {}
     for done, (piece, own) in enumerate(zip(pieces, _each([piece.bars for piece in pieces], workers), strict=True)):
-        progress(f"piece by piece: {piece.style}", done, steps)
+        progress(f"piece by piece: {piece.group}", done, steps)
         of_piece[id(piece)] = own
     found = {}
-    for done, style in enumerate(styles, len(pieces)):
-        progress(style, done, steps)
-        composed, kept, known = (_of(style, side) for side in (generated, held_out, train))
-        found[style] = _style(composed, kept, known, of_piece, runs, seed)
+    for done, (group, (composed, kept, known)) in enumerate(sides.items(), len(pieces)):
+        progress(group, done, steps)
+        found[group] = _group(styles[group], composed, kept, known, of_piece, runs, seed)
     progress("style fidelity", steps - 1, steps)
-    made = Panel(found, _fidelity(generated, held_out, train, seed))
+    made = Panel(found, _fidelity(generated, _of("", None, held_out), _of("", None, train), seed))
     progress("done", steps, steps)
     return made
 
@@ -202,21 +235,23 @@ def _each(pieces: Sequence[Sequence[Bar]], workers: int) -> Iterator[dict[str, f
         yield from pool.map(figures, pieces, chunksize=8)
 
 
-def _style(
+def _group(
+    style: str,
     generated: Sequence[Labelled],
     held_out: Sequence[Labelled],
     train: Sequence[Labelled],
     of_piece: Mapping[int, dict[str, float]],
     runs: Runs,
     seed: int,
-) -> Style:
+) -> Group:
     people = [*held_out, *train]
     band = limits([piece.bars for piece in train])
     try:
         compared, missing = against(*(_windows(side, seed) for side in (generated, held_out, train)), seed=seed), ""
     except ValueError as error:
         compared, missing = None, str(error)
-    return Style(
+    return Group(
+        style,
         len(generated),
         len(people),
         _beside([of_piece[id(piece)] for piece in generated], [of_piece[id(piece)] for piece in people], seed),
@@ -267,18 +302,18 @@ def _fidelity(
     generated: Sequence[Labelled], held_out: Sequence[Labelled], train: Sequence[Labelled], seed: int
 ) -> Fidelity | None:
     known = {style for style in _named(train) if len({p.work for p in train if p.style == style}) >= FOLDS}
-    composed = {style for style in _named(generated) & known if sum(p.style == style for p in generated) > 1}
+    counts = Counter(piece.group for piece in generated if piece.style in known)
+    composed = [piece for piece in generated if counts[piece.group] > 1]
     if len(known) < 2 or not composed:
         return None
-    table, kept, made = (
-        tabulate([piece for piece in side if piece.style in wanted], seed=seed)
-        for side, wanted in ((train, known), (held_out, known), (generated, composed))
-    )
-    return fidelity(fit(table), table, kept, made, seed=seed)
+    table, kept = (tabulate([piece for piece in side if piece.style in known], seed=seed) for side in (train, held_out))
+    return fidelity(fit(table), table, kept, tabulate(composed, seed=seed), seed=seed)
 
 
-def _of(style: str, pieces: Iterable[Labelled]) -> list[Labelled]:
-    return [piece for piece in pieces if piece.style == style]
+def _of(group: str, style: str | None, pieces: Sequence[Labelled]) -> list[Labelled]:
+    """Those of a group, or if there are none, those of the style, None: of any, that are of no channel."""
+    own = [piece for piece in pieces if piece.group == group]
+    return own or [piece for piece in pieces if not piece.channel and style in (None, piece.style)]
 
 
 def _named(pieces: Iterable[Labelled]) -> set[str]:
