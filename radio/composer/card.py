@@ -28,7 +28,7 @@ def write(folder: Path, corpus: Corpus) -> None:
             "## Data and licences\n\n" + _data(corpus),
             "## Bits a note on works kept back\n\n" + _bits(figures["bits_per_note"]),
             "## Telling channels apart\n\n" + _apart(figures["apart"]),
-            *(["## Composed music beside human works\n\n" + _panel(figures["panel"])] if "panel" in figures else []),
+            *(f"## {title}\n\n" + tell(figures[key]) for key, title, tell in _MEASURED if key in figures),
             f"## Training\n\n![Training loss by slot]({CURVE})\n\n" + _training(lineage(config)),
             "## How to reproduce it\n\n" + _reproduce(lineage(config), folder.name),
         )
@@ -134,6 +134,37 @@ back, over that of training works. *Recurrence*: bars that resemble one at least
 copy the bar before. *Longest run*: notes in a row shared with a work of the corpus, transposed or not, 95th
 percentile; of human works, with the works of others. Intervals of 95 %, over pieces and works. A dash: too few works
 for the figure."""
+
+
+def _attack(told: dict[str, Any]) -> str:
+    """How much of training works followed their openings, by style."""
+    lines = [
+        _ATTACK,
+        "",
+        "| style | works | share | unguarded | chance | in a row | unguarded |",
+        "|---" + "|---:" * 6 + "|",
+    ]
+    for style, own in told["guarded"].items():
+        bare = told["unguarded"][style]
+        cells = (
+            style, str(own["works"]), _shown(own["share"]), _shown(bare["share"]), f"{own['chance']:.2f}",
+            str(own["in_a_row"]), str(bare["in_a_row"]),
+        )  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+_ATTACK = """The composer was given the first bars of works that it was trained on, 16 notes of the highest voice or a
+little more, with the work's own prefix. *Share*: how many of the next 64 notes of that voice are the work's, each in
+its place, by interval and time. *Chance*: the same for other works of the style. *In a row*: the most that followed
+at once."""
+
+
+_MEASURED = (
+    ("panel", "Composed music beside human works", _panel),
+    ("attack", "Openings of training works as prompts", _attack),
+)
+"""What is told only of a full evaluation: its key, its heading, and how."""
 
 
 def _shown(interval: dict[str, float] | None, digits: int = 2) -> str:

@@ -19,6 +19,7 @@ from rich.table import Table
 
 from radio.composer import card, corpus, endurance, guard, planner, plots, weights
 from radio.composer.apart import Apart, tell_apart
+from radio.composer.attack import attack
 from radio.composer.compose import compose as compose_pieces
 from radio.composer.compose import of_length
 from radio.composer.evaluate import KINDS, Figures, bits_per_note
@@ -192,6 +193,7 @@ def evaluate(
         seen = _panel(generated, {own.name: planner.Planner(own, styles) for own in channels}, found, seed)
         console.print(_panel_table(seen))
         fields["panel"] = seen.to_json()
+        fields["attack"] = _attacks(model, found, sorted({own.prefix.style for own in channels}), seed)
         plots.page(fields["panel"], target.with_name(plots.PAGE))
     fields["seconds"] = round(time.monotonic() - began)
     target.write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
@@ -251,6 +253,18 @@ def _composed(
                 folder.mkdir(parents=True, exist_ok=True)
                 smf.write(item, folder / f"{channel.name}-{len(found[-1]):03d}-{plain(item.title)[:60]}.mid")
     return found
+
+
+def _attacks(model: Path, found: corpus.Corpus, styles: Sequence[str], seed: int) -> dict[str, Any]:
+    """How much of training works follows their openings, with the guard and without, by style."""
+    with _bar() as progress:
+        task = progress.add_task("attacks by prompt: styles", total=2 * len(styles))
+        return {
+            name: kit.plain(
+                attack(model, found, styles, seed, guarded=guarded, progress=lambda _: progress.advance(task))
+            )
+            for name, guarded in (("guarded", True), ("unguarded", False))
+        }
 
 
 def _panel(
