@@ -5,6 +5,7 @@ import functools
 import itertools
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -20,7 +21,7 @@ from radio.composer.evaluate import KINDS, bits_per_note, windows
 from radio.composer.model import Transformer
 from radio.composer.train import TrainConfig, Trainer
 from radio.composer.watch import Watch
-from radio.errors import MissingError
+from radio.errors import MissingError, ModelError
 from radio.music import tokens
 from radio.music.meters import METERS
 from radio.music.score import Bar, Note, Prefix
@@ -154,6 +155,16 @@ def test_training_learns_saves_and_goes_on_where_it_was(tmp_path: Path) -> None:
 
 def test_training_without_a_checkpoint_begins_anew(tmp_path: Path) -> None:
     assert not Trainer(Corpus.load(data()), Transformer(TINY), TrainConfig(), tmp_path).resume()
+
+
+def test_a_checkpoint_of_another_shape_is_refused(tmp_path: Path) -> None:
+    found = Corpus.load(data())
+    Trainer(found, Transformer(TINY), TrainConfig(), tmp_path).save()
+    with pytest.raises(ModelError, match="not a checkpoint that this run can go on from"):
+        Trainer(found, Transformer(replace(TINY, layers=3)), TrainConfig(), tmp_path).resume()
+    (tmp_path / "checkpoint.pt").write_bytes(b"nothing of the kind")
+    with pytest.raises(ModelError, match=r"checkpoint\.pt"):
+        Trainer(found, Transformer(TINY), TrainConfig(), tmp_path).resume()
 
 
 def test_training_in_bfloat16_learns_as_well(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, cast
 
 import numpy as np
@@ -29,6 +30,7 @@ from radio.composer.losses import cell_losses, cells
 from radio.composer.model import Transformer
 from radio.composer.muon import Muon
 from radio.composer.watch import Watch
+from radio.errors import ModelError
 from radio.music import tokens
 
 LN2 = math.log(2)
@@ -170,8 +172,7 @@ class Trainer:
         )
 
     def fuse(self) -> None:
-        """Compiles the forward and backward pass: some minutes at first, then a quarter faster; needs a C++ "
-        "compiler."""
+        """Compiles the forward and backward pass, for minutes; then a step is a quarter faster. Needs a C++ compiler."""
         self.model.losses = torch.compile(self.model.losses, dynamic=True)  # type: ignore[method-assign]
 
     @property
@@ -179,18 +180,25 @@ class Trainer:
         return self.out / "checkpoint.pt"
 
     def resume(self) -> bool:
-        """Goes on from the checkpoint if there is one."""
+        """Goes on from the checkpoint if there is one.
+
+        Raises:
+            ModelError: it is not of a model of this shape, or of another version of this program.
+        """
         if not self.checkpoint.is_file():
             return False
-        state = torch.load(self.checkpoint, weights_only=True)
-        self.model.load_state_dict(state["model"])
-        self.average.load_state_dict(state["average"])
-        self.watch.restore(state["watch"])
+        try:
+            state = torch.load(self.checkpoint, weights_only=True)
+            self.model.load_state_dict(state["model"])
+            self.average.load_state_dict(state["average"])
+            self.watch.restore(state["watch"])
+            self.origin = state["origin"]
+            for optimizer, own in zip(self.optimizers, state["optimizers"], strict=True):
+                optimizer.load_state_dict(own)
+            self.progress = Progress(**state["progress"])
+        except (KeyError, TypeError, ValueError, RuntimeError, UnpicklingError) as error:
+            raise ModelError(f"{self.checkpoint}: not a checkpoint that this run can go on from: {error}") from error
         self.windows.favour(self.watch.shares)
-        self.origin = state["origin"]
-        for optimizer, own in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(own)
-        self.progress = Progress(**state["progress"])
         self.stages = [stage for stage in state["stages"] if stage != self.stages[-1]] + self.stages[-1:]
         self.windows.rng = np.random.default_rng((self.config.seed, self.progress.step))
         return True
