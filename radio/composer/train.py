@@ -172,7 +172,7 @@ class Trainer:
         )
 
     def fuse(self) -> None:
-        """Compiles the forward and backward pass, for minutes; then a step is a quarter faster. Needs a C++ compiler."""
+        """Compiles what a step does, for minutes; it is a quarter faster then. Needs a C++ compiler."""
         self.model.losses = torch.compile(self.model.losses, dynamic=True)  # type: ignore[method-assign]
 
     @property

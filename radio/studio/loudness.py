@@ -159,6 +159,8 @@ class Leveller:
         self._coming, self._going = Sliding(), Sliding()
         self._waiting: deque[tuple[Energies, Energies]] = deque()
         """Windows and groups of the blocks that have no gain yet."""
+        self._coming_means: deque[float] = deque()
+        """The means of those windows."""
         self._limiting: deque[Energies] = deque()
         """Groups of the blocks that have one and are in the limiter."""
         self._recent: deque[float] = deque(maxlen=round(3.0 / PART_SECONDS))
@@ -175,11 +177,13 @@ class Leveller:
         if not known:
             self._pieces[-1].add(windows)
         self._waiting.append((windows, groups))
+        self._coming_means.append(_mean(windows))
 
     def cut(self, blocks: int) -> None:
         """Forgets the last so many blocks pushed, and the pieces that began with them."""
         for _ in range(blocks):
             self._waiting.pop()
+            self._coming_means.pop()
         while len(self._pieces) > 1:
             self._pieces.pop()
 
@@ -192,6 +196,7 @@ class Leveller:
     def pop(self) -> tuple[float, float]:
         """The gain in dB at the start and at the end of the earliest block not yet popped."""
         windows, groups = self._waiting.popleft()
+        self._coming_means.popleft()
         wanted = min(max(self._wanted(), QUIETEST_GAIN), LOUDEST_GAIN)
         before = self.gain
         if self._began:
@@ -237,7 +242,7 @@ class Leveller:
 
     def _lift(self, gain: float) -> float:
         """What is added for music that has been soft and stays so as far as can be seen."""
-        coming = [_mean(windows) for windows, _ in self._waiting]
+        coming = list(self._coming_means)
         half = len(coming) // 2
         near = max(_mean(self._recent), _mean(coming[:half]), _mean(coming[half:]))
         if near <= energy(LOWEST):

@@ -255,7 +255,7 @@ class Programme:
             self._leveller.open()
         level = self._level(block) if (block.start - block.playing.start) % (LEVEL_EVERY * BLOCK) == 0 else None
         before, after = self._leveller.pop()
-        gain = np.power(np.float32(10), np.linspace(before / 20, after / 20, BLOCK, dtype=np.float32))[:, None]
+        gain = np.linspace(10 ** (before / 20), 10 ** (after / 20), BLOCK, dtype=np.float32)[:, None]
         done = self._limiter.push(block.pcm * gain)
         ready, self._levelled = self._levelled, Levelled(block, level, self._leveller.loudness)
         if done is None or ready is None:
