@@ -16,7 +16,7 @@ import torch
 from models import TINY, data
 from radio.composer import corpus
 from radio.composer.corpus import Corpus, composer_of, style_of, timing_of, trimmed, validation_works, work_of
-from radio.composer.dataset import Windows, shift_range, thinned, transposed
+from radio.composer.dataset import Windows, recast, shift_range, thinned, transposed
 from radio.composer.evaluate import KINDS, bits_per_note, windows
 from radio.composer.model import Transformer
 from radio.composer.train import TrainConfig, Trainer
@@ -123,6 +123,26 @@ def test_transposition_moves_pitches_and_leaves_drums() -> None:
     assert [note.pitch for note in moved.notes] == [65, 36]
     low, high = shift_range(tokens.encode([bar], 100.0))
     assert (low, high) == (-6, 6)
+
+
+def test_music_recast_has_other_programs_in_the_order_that_the_grammar_wants() -> None:
+    notes = (Note(0, 0, 60, 24, 66), Note(0, 0, 64, 24, 66), Note(0, 40, 55, 24, 66), Note(0, 128, 36, 24, 66))
+    bars = [Bar(METERS[0], 100.0, notes), Bar(METERS[0], 100.0, (Note(24, 40, 50, 24, 66), Note(48, 0, 62, 24, 66)))]
+    found = tokens.decode(recast(tokens.encode(bars, 100.0), {0: 73, 40: 19}), 100.0)
+    assert [[(n.onset, n.program, n.pitch) for n in bar.notes] for bar in found] == [
+        [(0, 19, 55), (0, 73, 60), (0, 73, 64), (0, 128, 36)],
+        [(24, 19, 50), (48, 73, 62)],
+    ]
+
+
+def test_windows_are_recast_as_often_as_asked_for() -> None:
+    found = Corpus.load(data())
+    drawn = Windows(found, found.split(validation=False), 100, seed=1, recast=0.5)
+    own = {e.style: e.programs[0] for e in found.entries}
+    start = tokens.RANGES["program"].start
+    heard = [(int(e.positions[e.positions[:, 0] < tokens.BAR][0, 1]) - start, own[e.style]) for e in drawn.batch(200)]
+    # The corpus has two programs: every second draw is the piece's own again.
+    assert 0.15 < np.mean([program != usual for program, usual in heard]) < 0.35
 
 
 def test_prefix_fields_are_dropped_at_random() -> None:

@@ -6,6 +6,7 @@ large ones do not drown them; then a piece by its length, then a window of it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -54,6 +55,22 @@ def transposed(positions: tokens.Positions, semitones: int) -> tokens.Positions:
     return moved
 
 
+def recast(positions: tokens.Positions, parts: Mapping[int, int]) -> tokens.Positions:
+    """The same music for other programs, in the order that positions have; the drum kit stays.
+
+    `parts`: the new program of each old one, no two alike.
+    """
+    table = np.arange(tokens.SIZES[_PROGRAM.slot])
+    for old, new in parts.items():
+        table[_PROGRAM.start + old] = _PROGRAM.start + new
+    notes = positions[:, 0] < tokens.BAR
+    moved = positions.copy()
+    moved[notes, _PROGRAM.slot] = table[moved[notes, _PROGRAM.slot]]
+    onset = np.where(notes, moved[:, 0], 0)  # a bar line comes first
+    order = np.lexsort((moved[:, _PITCH.slot], moved[:, _PROGRAM.slot], onset, np.cumsum(~notes)))
+    return moved[order]
+
+
 def shift_range(positions: tokens.Positions) -> tuple[int, int]:
     """The lowest and highest transposition within ±6 that keep the notes between MIDI keys 12 and 115."""
     notes = positions[(positions[:, 0] < tokens.BAR) & (positions[:, 1] != _DRUMS), 2] - _PITCH.start
@@ -75,6 +92,7 @@ class Windows:
         balance: float = 0.5,
         openings: float = 0.2,
         doubt: float = 0.0,
+        recast: float = 0.0,
     ) -> None:
         """Styles are drawn by their size to the power `balance`.
 
@@ -83,7 +101,13 @@ class Windows:
             doubt: share of the other windows whose prefix names another piece's style, composer and form, so that
                 the model learns to believe the notes where they contradict the prefix: else a prefix that was heard
                 with a few works only costs more than it tells of any other.
+            recast: share of the windows that are given other programs, drawn as often as pieces have them, so that
+                the model believes the instruments it has heard more than those its prefix has led it to expect.
         """
+        self.recast = recast
+        heard = Counter(program for entry in entries for program in entry.programs if program != DRUMS)
+        self.programs, counted = list(heard), np.array(list(heard.values()), dtype=float)
+        self.commonness = counted / counted.sum()
         self.corpus, self.context, self.openings, self.doubt = corpus, context, openings, doubt
         self.rng = np.random.default_rng(seed)
         self.by_style = {
@@ -134,7 +158,17 @@ class Windows:
             prefix = replace(prefix, style=other.style, composer=other.composer, form=other.form)
         prefix = thinned(prefix, self.rng)
         count = min(len(positions), window.start + room - (window.stop - window.first))
-        return example(prefix, held(transposed(positions, shift), window, count), entry.style)
+        moved = transposed(positions, shift)
+        if self.recast and self.rng.random() < self.recast:
+            moved = recast(moved, self._parts(entry))
+        return example(prefix, held(moved, window, count), entry.style)
+
+    def _parts(self, entry: Entry) -> dict[int, int]:
+        """Another program for each of a piece's."""
+        own = [program for program in entry.programs if program != DRUMS]
+        count = min(len(own), len(self.programs))
+        drawn = self.rng.choice(self.programs, count, replace=False, p=self.commonness)
+        return dict(zip(own, drawn.tolist(), strict=False))
 
     def batch(self, size: int) -> list[Example]:
         """`size` examples, shortest first, so that neighbours can be padded to one length cheaply."""

@@ -56,6 +56,8 @@ class TrainConfig:
     """Share of the windows that open a piece."""
     doubt: float = 0.0
     """Share of the other windows whose prefix is of another piece."""
+    recast: float = 0.0
+    """Share of the windows that are given other programs."""
     decay: float = 0.03
     warmup: int = 40
     """Steps."""
@@ -72,7 +74,7 @@ class TrainConfig:
     """Minutes between looks at the validation works; 0: none."""
 
 
-OPTIONS = ("minutes", "rate", "fall", "balance", "openings", "doubt", "seed")
+OPTIONS = ("minutes", "rate", "fall", "balance", "openings", "doubt", "recast", "seed")
 """Fields of TrainConfig that `radio train` takes."""
 
 
@@ -169,6 +171,7 @@ class Trainer:
             balance=config.balance,
             openings=config.openings,
             doubt=config.doubt,
+            recast=config.recast,
         )
 
     def fuse(self) -> None:
