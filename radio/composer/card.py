@@ -121,11 +121,28 @@ def _panel(panel: dict[str, Any]) -> str:
             cells += [_shown(own["figures"][name][side]) for side in ("generated", "human")]
         cells += [_shown(own["memory"]["longest"][side], 0) for side in ("generated", "human")]
         lines.append("| " + " | ".join(cells) + " |")
+    lines += ["", _MORE_TEXT, "", "| " + " | ".join(("channel", *_MORE)) + " |", "|---" + "|---:" * len(_MORE) + "|"]
+    for group, own in panel["groups"].items():
+        pairs = (own["figures"][name] for name in _MORE)
+        lines.append("| " + " | ".join((group, *(_pair(pair) for pair in pairs))) + " |")
     if told:
         lines += ["", f"Style fidelity, mean over channels: {_shown(told['mean']['fidelity'])}."]
     return "\n".join((*lines, "", f"![Composed music beside human works]({PAGE})"))
 
 
+def _pair(beside: dict[str, Any]) -> str:
+    """A figure of composed music, and in brackets that of human works."""
+    composed, human = (f"{own['value']:.2f}" if own else "–" for own in (beside["generated"], beside["human"]))
+    return f"{composed} ({human})"
+
+
+_MORE = (
+    "adherence", "returns", "cadences", "closed", "tonic at the end", "in scale", "dissonance", "velocity spread",
+    "velocity levels",
+)  # fmt: skip
+_MORE_TEXT = """Of form, harmony and dynamics, in brackets the human works'. *Adherence*: bars that resemble the one
+that their bar line names. *Returns*: planned returns of a section that resemble its first statement. *Cadences*:
+section ends with one. *Closed*: pieces that end with one. All as composed, before the performer plays it."""
 _PANEL = """*Fidelity*: how often a classifier fitted on human works names the style of composed pieces, over how
 often it does of human works it was not fitted on. The other figures are beside human works of the style that the
 channel might have planned. *AUC*: how well a classifier tells composed windows from those of
