@@ -31,6 +31,7 @@ from benchmarks.baselines.measure import measured, rolls, whole
 from benchmarks.baselines.network import Network
 from benchmarks.baselines.ours import Ours
 from benchmarks.baselines.roll import CELL, KEYS, fits, quantised, rolled, unrolled
+from radio.composer import sections
 from radio.composer.corpus import Corpus
 from radio.composer.evaluate import bits_per_note
 from radio.composer.model import ModelConfig
@@ -396,10 +397,21 @@ def test_commands_train_measure_and_compose(
         figures = tmp_path / "out" / "figures.json"
         words = ["measure", name, *shared, "--model", str(models.model()), "-o", str(figures), "--budget", "200"]
         assert command.main(words) == 0
-        piece_path = tmp_path / f"{name}.mid"
-        words = ["compose", name, *shared, "--style", "bach", "--bars", "4", "-o", str(piece_path)]
+        music = tmp_path / "music"
+        words = ["compose", name, *shared, "--bars", "4", "--pieces", "2", "--style", "bach", "-o", str(music)]
         assert command.main(words) == 0
-        assert piece_path.read_bytes()[:4] == b"MThd"
+        written = sorted((music / name / "bach").iterdir())
+        assert [path.read_bytes()[:4] for path in written] == [b"MThd"] * 2
+        before = [path.stat().st_mtime_ns for path in written]
+        assert command.main([*words, "--model", str(models.model())]) == 0
+        assert [path.stat().st_mtime_ns for path in written] == before
+    words = ["compare", "none", *shared, "--music", str(music), "--figures", str(figures)]
+    table = tmp_path / "out" / "baselines.json"
+    assert command.main([*words, "-o", str(table)]) == 0
+    compared = json.loads(table.read_text())
+    assert set(compared["music"]) == {"markov", "biaxial", "ours"}
+    assert compared["music"]["ours"]["groups"]["bach"]["pieces"] == 2
+    assert "| bach |" in sections.baselines(compared)
     found = json.loads(figures.read_text())
     assert set(found) == {"markov", "biaxial", "ours"}
     assert set(found["biaxial"]) == {"roll"}

@@ -2,10 +2,12 @@
 
     python -m benchmarks.baselines train all --minutes 20
     python -m benchmarks.baselines measure all --model models/base -o data/baselines/figures.json
-    python -m benchmarks.baselines compose lstm --style bach --bars 32 -o try.mid
+    python -m benchmarks.baselines compose all --model models/base -o data/baselines/music --workers 2
+    python -m benchmarks.baselines compare none --music data/baselines/music -o models/base/baselines.json
 
-In place of `all` one may be named; `train --resume` goes on after a stop, `measure none` measures just the model given.
-Figures join those that the file has.
+In place of `all` one may be named; `train --resume` goes on after a stop, `measure none` and `compose none` are for the
+model given alone. Figures join those that the file has; pieces that are there are not composed again. `compare`
+measures what was composed with the evaluation kit; the model's card shows its file.
 """
 
 from __future__ import annotations
@@ -22,18 +24,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from benchmarks.baselines.baseline import ordered
+from benchmarks.baselines.concert import Concert, compared, give_all
 from benchmarks.baselines.measure import Measured, as_json, measured, rolls, whole
-from benchmarks.baselines.ours import Ours
+from benchmarks.baselines.ours import OURS, Ours
 from benchmarks.baselines.registry import BASELINES, trained
 from radio.composer.corpus import Corpus
 from radio.composer.train import Progress as Standing
 from radio.errors import MissingError
-from radio.music import smf
-from radio.music.score import Piece
 
 console = Console(stderr=True)
-OURS = "ours"
 
 
 def train(corpus: Corpus, names: Sequence[str], options: argparse.Namespace) -> None:
@@ -90,13 +89,34 @@ def table(figures: dict[str, dict[str, dict[str, dict[str, float]]]]) -> Table:
 
 
 def compose(corpus: Corpus, names: Sequence[str], options: argparse.Namespace) -> None:
-    """Writes one piece as a MIDI file."""
+    """Writes pieces of every style, or of one, as MIDI files."""
     for name in names:
-        order = ordered(corpus, options.style, options.bars, options.seed)
-        bars = trained(name, options.runs).compose(order)
-        path = options.output if len(names) == 1 else options.output.with_stem(f"{options.output.stem}-{name}")
-        smf.write(Piece(order.prefix, f"{name}, {options.style}", tuple(bars), seed=options.seed), path)
-        console.print(f"{path}  {len(bars)} bars, {sum(len(bar.notes) for bar in bars)} notes", highlight=False)
+        trained(name, options.runs)  # says what is missing before anything is composed
+    styles = [options.style] if options.style else sorted({e.style for e in corpus.split(validation=False)})
+    concerts = [
+        Concert(
+            name, style, options.pieces, options.bars, options.seed, options.data, options.runs, options.model,
+            options.output,
+        )
+        for name in (*names, *([OURS] if options.model else []))
+        for style in styles
+    ]  # fmt: skip
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as shown:
+        task = shown.add_task("concerts", total=len(concerts))
+        give_all(concerts, options.workers, lambda done: shown.update(task, advance=1, description=done))
+
+
+def compare(corpus: Corpus, names: Sequence[str], options: argparse.Namespace) -> None:
+    """Measures all that was composed, and writes the table of the model's card."""
+    with Progress(TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=console) as shown:
+        task = shown.add_task("music", total=None)
+        found = compared(
+            corpus, options.music, options.figures, seed=options.seed, workers=options.workers,
+            told=lambda doing, done, total: shown.update(task, description=doing, completed=done, total=total),
+        )  # fmt: skip
+    options.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    console.print(f"figures in {options.output}")
 
 
 def arguments(words: Sequence[str]) -> argparse.Namespace:
@@ -118,9 +138,17 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
     measuring.add_argument("--roll-budget", type=int, default=4000, help="positions a style, as piano rolls")
     measuring.add_argument("-o", "--output", type=Path, default=Path("data/baselines/figures.json"))
     composing = commands.add_parser("compose", parents=[shared])
-    composing.add_argument("--style", required=True)
-    composing.add_argument("--bars", type=int, default=32)
-    composing.add_argument("-o", "--output", type=Path, required=True)
+    composing.add_argument("--style", help="one alone")
+    composing.add_argument("--pieces", type=int, default=12, help="of each style")
+    composing.add_argument("--bars", type=int, default=32, help="of each piece")
+    composing.add_argument("--model", type=Path, help="our model's folder, to compose too")
+    composing.add_argument("--workers", type=int, default=1, help="processes")
+    composing.add_argument("-o", "--output", type=Path, required=True, help="folder")
+    comparing = commands.add_parser("compare", parents=[shared])
+    comparing.add_argument("--music", type=Path, default=Path("data/baselines/music"), help="what `compose` wrote")
+    comparing.add_argument("--figures", type=Path, default=Path("data/baselines/figures.json"), help="of `measure`")
+    comparing.add_argument("--workers", type=int, default=1, help="processes")
+    comparing.add_argument("-o", "--output", type=Path, required=True, help="file")
     return parser.parse_args(words)
 
 
@@ -132,7 +160,9 @@ def main(words: Sequence[str] | None = None) -> int:
     names = {"all": list(BASELINES), "none": []}.get(options.name, [options.name])
     try:
         corpus = Corpus.load(options.data)
-        {"train": train, "measure": measure, "compose": compose}[options.command](corpus, names, options)
+        {"train": train, "measure": measure, "compose": compose, "compare": compare}[options.command](
+            corpus, names, options
+        )
     except MissingError as error:
         console.print(f"error: {error}", highlight=False)
         return 1

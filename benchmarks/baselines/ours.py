@@ -15,6 +15,7 @@ from radio.composer.dataset import Example, example
 from radio.composer.evaluate import windows
 from radio.composer.losses import cell_losses, cells
 from radio.composer.model import Transformer
+from radio.composer.sections import OURS as OURS
 from radio.composer.train import LN2
 from radio.music import tokens
 from radio.music.score import Prefix
