@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -12,6 +12,8 @@ from radio.composer import attack as attacks
 from radio.composer.attack import AFTER, PROMPT, Target, attack, targets
 from radio.composer.corpus import Corpus
 from radio.composer.memory import Tokens, line
+from radio.music import tokens
+from radio.music.score import Bar
 
 
 def test_openings_hold_the_notes_wanted_up_to_a_bar_line_and_works_are_taken_once() -> None:
@@ -35,11 +37,16 @@ def test_a_model_that_learned_nothing_recalls_as_much_as_chance_has_it() -> None
 
 
 def test_a_work_played_on_by_heart_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    def by_heart(engine: object, chosen: Sequence[Target], writers: object) -> Iterator[Tokens]:
-        yield from (own.line for own in chosen)
+    corpus = Corpus.load(data())
+
+    def by_heart(
+        engine: object, styles: object, guards: object, chosen: Sequence[Target], seed: int
+    ) -> list[list[Bar]]:
+        whole = [tokens.decode(corpus.of(own.entry), own.entry.tempo) for own in chosen]
+        return [bars[len(own.opening) :] for own, bars in zip(chosen, whole, strict=True)]
 
     monkeypatch.setattr(attacks, "_continued", by_heart)
-    found = attack(model(), Corpus.load(data()), ("bach",), 1, works=3)["bach"]
+    found = attack(model(), corpus, ("bach",), 1, works=3)["bach"]
     assert found.in_a_row >= AFTER
     assert found.share.value == 1.0
     assert found.chance < 0.5

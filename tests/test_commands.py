@@ -48,6 +48,7 @@ def test_a_folder_of_midi_files_becomes_a_model_with_a_card_and_pieces(tmp_path:
     assert set(figures["bits_per_note"]) == {"bach", "ragtime"}
     assert figures["apart"]["pieces"] == 2
     assert set(figures["panel"]["groups"]) == {"bach", "ragtime"}
+    assert -1 <= figures["tag_swap"]["value"] <= 1
     assert set(figures["attack"]) == {"guarded", "unguarded"}
     assert (out / "evaluation.png").read_bytes().startswith(b"\x89PNG")
     commands.evaluate_music(kept, tmp_path / "data", 1, None)

@@ -6,7 +6,7 @@ neural language models"). The opening comes with the work's own prefix, so the c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,10 +18,8 @@ from radio.composer.engine import Engine
 from radio.composer.kit.bootstrap import Interval, interval
 from radio.composer.memory import Recall, Tokens, line, line_in, recalled
 from radio.composer.planner import Style
-from radio.composer.writer import Numbers, Writer, advance
-from radio.config import ChannelConfig, PrefixConfig
-from radio.music import tokens
-from radio.music.score import Bar, Piece
+from radio.composer.prompted import Prompt, opening, played_on
+from radio.music.score import Bar
 
 PROMPT = 16
 """Notes of the highest voice that are given, and those up to the next bar line."""
@@ -71,16 +69,9 @@ def targets(corpus: Corpus, style: str, count: int, seed: int) -> list[Target]:
 
 
 def _target(corpus: Corpus, entry: Entry) -> Target | None:
-    positions = corpus.of(entry)
-    whole = line_in(positions)
-    if len(whole) < PROMPT + AFTER:
-        return None
-    bars = tokens.decode(positions, entry.tempo)
-    for count in range(1, len(bars)):
-        given = len(line(bars[:count])) + 1
-        if given >= PROMPT:
-            return Target(entry, tuple(bars[:count]), whole, given)
-    return None
+    whole = line_in(corpus.of(entry))
+    bars = opening(corpus, entry, lambda bars: len(line(bars)) + 1 >= PROMPT) if len(whole) >= PROMPT + AFTER else ()
+    return Target(entry, bars, whole, len(line(bars)) + 1) if bars else None
 
 
 def attack(
@@ -108,51 +99,25 @@ def attack(
     for style in styles:
         chosen = targets(corpus, style, works, seed)
         if len(chosen) > 1:
-            writers = [_prompted(own, skeletons, engine, row, guards.of(style), seed) for row, own in enumerate(chosen)]
             told = [
-                recalled(own.line, composed, prompt=own.given)
-                for own, composed in zip(chosen, _continued(engine, chosen, writers), strict=True)
+                recalled(own.line, line((*own.opening, *bars))[: own.given + AFTER], prompt=own.given)
+                for own, bars in zip(chosen, _continued(engine, skeletons, guards, chosen, seed), strict=True)
             ]
             found[style] = _summed(chosen, told, seed)
         progress(style)
     return found
 
 
-def _prompted(
-    target: Target, skeletons: dict[str, Style], engine: Engine, row: int, own: guard.Guard, seed: int
-) -> Writer:
-    style = target.entry.style
-    channel = ChannelConfig(style, style, prefix=PrefixConfig(style=style))
-    writer = Writer(channel, skeletons, engine, row, seed=(seed, row), numbers=Numbers(None, style), guard=own)
-    writer.resume(Piece(target.entry.prefix(), target.entry.title, target.opening, 1, seed))
-    return writer
+def _continued(
+    engine: Engine, styles: dict[str, Style], guards: guard.Guards, chosen: Sequence[Target], seed: int
+) -> list[list[Bar]]:
+    """What is composed after each opening, so much that it can be compared."""
 
+    def enough(row: int, written: Sequence[Bar]) -> bool:
+        return len(line((*chosen[row].opening, *written))) >= chosen[row].given + AFTER
 
-def _continued(engine: Engine, chosen: Sequence[Target], writers: Sequence[Writer]) -> Iterator[Tokens]:
-    """The line of each opening with what was composed after it, long enough to be compared or to the piece's end."""
-    done: dict[int, Tokens] = {}
-    bars = dict.fromkeys(range(len(writers)), 0)
-    while left := [row for row in range(len(writers)) if row not in done]:
-        advance(engine, [writers[row] for row in left])
-        for row in left:
-            written = _written(writers[row])
-            if len(written) == bars[row]:
-                continue
-            bars[row] = len(written)
-            own = line((*chosen[row].opening, *written))
-            if len(own) >= chosen[row].given + AFTER or written[-1].left == 1:
-                done[row] = own[: chosen[row].given + AFTER]
-    yield from (done[row] for row in range(len(writers)))
-
-
-def _written(writer: Writer) -> list[Bar]:
-    """The bars that were composed of the piece that was prompted."""
-    found: list[Bar] = []
-    for item in writer.queue:
-        if isinstance(item, Piece):
-            break
-        found.append(item)
-    return found
+    prompts = [Prompt(own.entry.prefix(), own.opening) for own in chosen]
+    return played_on(engine, styles, guards, prompts, seed, enough)
 
 
 def _summed(chosen: Sequence[Target], told: Sequence[Recall], seed: int) -> Attack:

@@ -25,9 +25,11 @@ from radio.composer.compose import of_length
 from radio.composer.evaluate import KINDS, Figures, bits_per_note
 from radio.composer.growth import deepened
 from radio.composer.kit import panel as kit
-from radio.composer.kit.fidelity import Labelled
+from radio.composer.kit.bootstrap import Interval
+from radio.composer.kit.fidelity import Labelled, fit, tabulate
 from radio.composer.kit.panel import Panel
 from radio.composer.model import ModelConfig, Transformer
+from radio.composer.swap import tag_swaps
 from radio.composer.train import SLOT_NAMES, TrainConfig, Trainer
 from radio.composer.train import Progress as Standing
 from radio.config import ChannelConfig, Config
@@ -193,7 +195,9 @@ def evaluate(
         seen = _panel(generated, {own.name: planner.Planner(own, styles) for own in channels}, found, seed)
         console.print(_panel_table(seen))
         fields["panel"] = seen.to_json()
-        fields["attack"] = _attacks(model, found, sorted({own.prefix.style for own in channels}), seed)
+        told_styles = sorted({own.prefix.style for own in channels})
+        fields["attack"] = _attacks(model, found, told_styles, seed)
+        fields["tag_swap"] = kit.plain(_swaps(model, found, told_styles, seed))
         plots.page(fields["panel"], target.with_name(plots.PAGE))
     fields["seconds"] = round(time.monotonic() - began)
     target.write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
@@ -265,6 +269,14 @@ def _attacks(model: Path, found: corpus.Corpus, styles: Sequence[str], seed: int
             )
             for name, guarded in (("guarded", True), ("unguarded", False))
         }
+
+
+def _swaps(model: Path, found: corpus.Corpus, styles: Sequence[str], seed: int) -> Interval:
+    """How much likelier the right tag makes its style than another."""
+    with _bar() as progress:
+        task = progress.add_task("tags swapped: styles", total=len(styles))
+        judge = fit(tabulate(kit.works(found, validation=False, seed=seed), seed=seed))
+        return tag_swaps(model, found, judge, styles, seed, progress=lambda _: progress.advance(task))
 
 
 def _panel(
