@@ -100,6 +100,20 @@ def test_a_piece_slows_down_at_its_end_and_only_there() -> None:
     assert 96000 < lengths[10] < lengths[11] < 2.2 * 96000
 
 
+def test_a_ritardando_that_is_written_is_not_slowed_again() -> None:
+    bars = crotchets(12, tempo=120)
+    written = [*bars[:10], replace(bars[10], tempo=80), replace(bars[11], tempo=50)]
+    plain, slowed = (
+        [bar.end - bar.start for bar in perform(channel(replace(STRICT, ritardando=share)), piece(written))]
+        for share in (0.0, 1.0)
+    )
+    assert slowed == plain
+    hardly = [*bars[:10], *(replace(bar, tempo=118) for bar in bars[10:])]
+    lengths = [bar.end - bar.start for bar in perform(channel(replace(STRICT, ritardando=1.0)), piece(hardly))]
+    whole = [bar.end - bar.start for bar in perform(channel(replace(STRICT, ritardando=1.0)), piece(bars))]
+    assert lengths == pytest.approx(whole, rel=0.002)
+
+
 def test_a_piece_whose_end_is_not_in_sight_keeps_its_tempo() -> None:
     bars = crotchets(6, left=10)
     lengths = [bar.end - bar.start for bar in perform(channel(replace(STRICT, ritardando=1.0)), piece(bars))]

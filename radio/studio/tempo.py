@@ -68,12 +68,14 @@ class Tempo:
         self._final = 0
         """Bars of the final ritardando, once the end is in sight."""
         self._flow = 0.0
-        """Tempo before it, log2 of beats a minute."""
+        """Tempo before it, log2 of beats a minute; 0 as long as there is none."""
 
     def times(self, bar: Bar, phrase: Phrase) -> npt.NDArray[np.float64]:
         """Seconds from the bar's start to each of its ticks and to its end: (ticks + 1,)."""
         ticks = bar.meter.ticks
         x = (np.arange(ticks) + 0.5) / ticks
+        if not self._final and self._octaves is not None:
+            self._flow = self._octaves
         octaves = self._glide(bar, x) + self._bend(phrase, x)
         seconds = 60.0 / BEAT / np.exp2(octaves) / self._slowing(bar, x, octaves)
         times: npt.NDArray[np.float64] = np.concatenate(([0.0], np.cumsum(seconds)))
@@ -115,10 +117,10 @@ class Tempo:
             return 1.0
         if not self._final:
             self._final = min(max(round(RITARDANDO / bar.seconds), 1), bar.left)
-            self._flow = float(octaves[0])
         if bar.left > self._final:
             return 1.0
         last = max(1.0 - (1.0 - LAST) * self._ritardando, SLOWEST)
         past = (self._final - bar.left + x) / self._final
         wanted = np.cbrt(1.0 + (last**3 - 1.0) * past)
-        return np.minimum(wanted / np.minimum(np.exp2(octaves - self._flow), 1.0), 1.0)
+        written = np.minimum(np.exp2(octaves - self._flow), 1.0) if self._flow else 1.0
+        return np.minimum(wanted / written, 1.0)
