@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import mido
 import numpy as np
 import pytest
 
@@ -62,6 +63,8 @@ def test_a_folder_of_midi_files_becomes_a_model_with_a_card_and_pieces(tmp_path:
     made = sorted((tmp_path / "pieces").iterdir())
     assert [path.suffix for path in made] == [".mid", ".mid"]
     assert [len(smf.read(path).bars) for path in made] == [6, 6]
+    told = [message.text for message in mido.MidiFile(made[0], charset="utf-8").tracks[0] if message.type == "text"]
+    assert f"Composed by model {weights.digest(out)} from seed " in told[0]
 
 
 def test_a_run_that_is_over_is_not_trained_further(tmp_path: Path) -> None:

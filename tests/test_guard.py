@@ -157,15 +157,18 @@ def test_a_finished_piece_has_a_certificate() -> None:
     for bar in tokens.decode(corpus.of(entry), entry.tempo):
         heard, _ = own.judge(heard, bar)
     said = own.certificate(heard, Piece(entry.prefix(), "A copy", number=7, seed=99))
-    assert (said["piece"], said["number"], said["seed"]) == ("A copy", 7, 99)
-    assert said["length"] > 40
-    assert said["title"].endswith(entry.title)
-    assert said["coverage"] > 0.5
-    assert len(said["model"]) == 16
+    assert said is not None
+    assert said.seed == 99
+    assert said.length > 40
+    assert said.title.endswith(entry.title)
+    assert said.coverage > 0.5
+    assert len(said.model) == 16
+    assert f"{said.length}, with “{said.title}”" in str(said)
     piece, _, writer = written(own)
+    assert writer.finished is not None
+    assert writer.finished.title == piece.title
     assert writer.certificate is not None
-    assert writer.certificate["piece"] == piece.title
-    assert writer.certificate["length"] < 20
+    assert writer.certificate.length < 20
 
 
 def test_a_bar_that_cannot_be_mended_ends_the_piece() -> None:

@@ -362,12 +362,13 @@ def test_of_two_notes_at_one_onset_the_longer_stays() -> None:
 
 def test_a_piece_brings_its_title_key_and_section_letters() -> None:
     bars = tuple(Bar(FOUR, 100.0, (Note(0, 0, 60, 24, 80),), section) for section in "AAB")
-    piece = Piece(Prefix(key="Eb minor"), "Étude No. 1 in E-flat minor", bars)
+    piece = Piece(Prefix(key="Eb minor"), "Étude No. 1 in E-flat minor", bars, certificate="It shares 3 notes.")
     data = written(piece)
     read = mido.MidiFile(file=io.BytesIO(data), charset="utf-8")
     conductor = read.tracks[0]
     assert read.type == 1
     assert conductor.name == "Étude No. 1 in E-flat minor"
+    assert [message.text for message in conductor if message.type == "text"] == ["It shares 3 notes."]
     found = [(message.type, message.text) for message in conductor if message.type == "marker"]
     assert found == [("marker", "A"), ("marker", "B"), ("marker", midi.END)]
     assert smf.read(data).key_signatures == ((0, "Eb minor"),)

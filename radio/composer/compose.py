@@ -60,7 +60,8 @@ def compose(
                 begun[writer.number] = piece.with_bars((*piece.bars, item))
                 yield item
                 if item.left == 1:
-                    yield begun.pop(writer.number)
+                    certificate = str(writer.certificate or "")
+                    yield replace(begun.pop(writer.number), certificate=certificate)
                     left -= 1
                     if left < 0:
                         writers.remove(writer)

@@ -123,6 +123,10 @@ class Composer:
             "positions_per_second": round(self.engine.drawn / seconds, 1) if seconds else 0.0,
             "cpu": round((time.process_time() - self._cpu) / elapsed, 4),
             "repairs": {name: dict(writer.repairs) for name, writer in self.writers.items() if writer.repairs},
-            "certificates": {name: own for name, writer in self.writers.items() if (own := writer.certificate)},
+            "certificates": {
+                name: {"piece": writer.finished.title, "number": writer.finished.number, **writer.certificate.to_json()}
+                for name, writer in self.writers.items()
+                if writer.finished and writer.certificate
+            },
             "ahead": {name: round(writer.seconds_ahead(), 1) for name, writer in self.writers.items()},
         }

@@ -12,7 +12,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -81,11 +80,10 @@ class Guard:
                 faults.append("copy")
         return after, min(faults, key=KINDS.index, default="")
 
-    def certificate(self, heard: Heard, piece: Piece) -> dict[str, Any]:
-        """What is said of a finished piece: its name and its certificate; without an index, its name alone."""
+    def certificate(self, heard: Heard, piece: Piece) -> Certificate | None:
+        """What is said of a finished piece; nothing without an index."""
         match = replace(heard.watch.match, coverage=heard.watch.coverage)
-        own = Certificate.of(match, model=self.model, seed=piece.seed).to_json()
-        return {"piece": piece.title, "number": piece.number, **(own if self.index else {})}
+        return Certificate.of(match, model=self.model, seed=piece.seed) if self.index else None
 
     def _loops(self, heard: Heard, bar: Bar, faults: list[str]) -> Heard:
         own = frozenset((slot(note, bar), note.pitch) for note in bar.notes if note.program != DRUMS)

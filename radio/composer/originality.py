@@ -83,6 +83,16 @@ class Certificate:
         """Its fields, coverage to three places."""
         return {**asdict(self), "coverage": round(self.coverage, 3)}
 
+    def __str__(self) -> str:
+        """In a sentence or two, to be kept with the piece."""
+        shared = (
+            f"Longest run of notes shared with a work of the training corpus: {self.length}, with “{self.title}”; "
+            f"{100 * self.coverage:.1f} % of its notes lie in long shared runs."
+            if self.length
+            else "It shares no long run of notes with any work of the training corpus."
+        )
+        return f"{shared} Composed by model {self.model or 'unknown'} from seed {self.seed}."
+
 
 class Trail(NamedTuple):
     """A run that may go on: the grams of the piece, by number, that it has matched from first to last."""

@@ -13,12 +13,12 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from radio.composer.engine import Engine, Row, Sampling
 from radio.composer.guard import Guard, Heard
+from radio.composer.originality import Certificate
 from radio.composer.planner import RECENT, Plan, Planner, Style
 from radio.composer.window import Context, Position
 from radio.config import ChannelConfig, SamplingConfig
@@ -125,8 +125,10 @@ class Writer:
         """Of the piece under way and of those before it."""
         self.repairs: Counter[str] = Counter()
         """Bars refused, by what was wrong and by what was done."""
-        self.certificate: dict[str, Any] | None = None
-        """Of the piece finished last."""
+        self.finished: Piece | None = None
+        """The piece finished last, without its bars."""
+        self.certificate: Certificate | None = None
+        """Its certificate."""
 
     def seconds_ahead(self) -> float:
         """Music in the queue, as written."""
@@ -221,6 +223,7 @@ class Writer:
             self.queue.append(whole)
             self.written += whole.seconds
         if position[0] >= tokens.END:
+            self.finished = draft.piece.with_bars(())
             self.certificate = self.guard.certificate(draft.heard, draft.piece)
             self.draft = None
             return None

@@ -103,6 +103,8 @@ class Piece:
     """Serial number on its channel, from 1."""
     seed: int = 0
     """The seed all of this piece's random draws come from."""
+    certificate: str = ""
+    """Of a finished piece, in words: what it shares with the works that the model was trained on."""
 
     def with_bars(self, bars: tuple[Bar, ...]) -> Piece:
         """This piece with other bars."""

@@ -290,19 +290,21 @@ def write(
 ) -> None:
     """Writes bars as a MIDI file of format 1: a track with the tempos, meters and section letters, then one a program.
 
-    A piece brings its own title and key. `division`: ticks a beat, a multiple of 24. Each program has a lane of its own
-    as long as there are enough: more than 15 share them, changing the lane's program note by note.
+    A piece brings its title, its key and its certificate as a text. `division`: ticks a beat, a multiple of 24. Each
+    program has a lane of its own as long as there are enough: more than 15 share them, changing the lane's program note
+    by note.
 
     Raises:
         ValueError: a division that is not a multiple of 24, or not the name of a key.
     """
     if division % BEAT or not 0 < division < 0x8000:
         raise ValueError(f"division: got {division}, wanted a multiple of {BEAT} below 32768")
+    text = ""
     if isinstance(music, Piece):
-        title, key, music = title or music.title, key or music.prefix.key, music.bars
+        title, key, text, music = title or music.title, key or music.prefix.key, music.certificate, music.bars
     bars = canonical(music)
     file = mido.MidiFile(type=1, ticks_per_beat=division, charset="utf-8")
-    file.tracks.append(_conductor(bars, title, key, division // BEAT))
+    file.tracks.append(_conductor(bars, title, key, text, division // BEAT))
     file.tracks.extend(_program_tracks(bars, division // BEAT))
     if isinstance(target, (str, Path)):
         file.save(target)
@@ -319,8 +321,10 @@ def _track(events: Iterable[tuple[int, mido.Message | mido.MetaMessage]]) -> mid
     return track
 
 
-def _conductor(bars: Sequence[Bar], title: str, key: str, scale: int) -> mido.MidiTrack:
+def _conductor(bars: Sequence[Bar], title: str, key: str, text: str, scale: int) -> mido.MidiTrack:
     events = [(0, mido.MetaMessage("track_name", name=title))] if title else []
+    if text:
+        events.append((0, mido.MetaMessage("text", text=text)))
     if key:
         events.append((0, mido.MetaMessage("key_signature", key=_signature(key))))
     tick, before = 0, set[str]()
