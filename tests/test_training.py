@@ -4,10 +4,8 @@ import csv
 import functools
 import itertools
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import pytest
@@ -20,7 +18,7 @@ from radio.composer.dataset import Windows, recast, shift_range, thinned, transp
 from radio.composer.evaluate import KINDS, bits_per_note, windows
 from radio.composer.model import Transformer
 from radio.composer.train import TrainConfig, Trainer
-from radio.composer.watch import Watch
+from radio.composer.watch import WINDOWS, Standing, Watch
 from radio.errors import MissingError, ModelError
 from radio.music import tokens
 from radio.music.meters import METERS
@@ -216,31 +214,35 @@ def test_what_is_kept_is_the_mean_of_the_latest_weights(tmp_path: Path) -> None:
     torch.testing.assert_close(trainer.averaged.blocks[0].up.weight.detach(), mean)
 
 
-class Told:
-    """Stands for a model whose losses are given: so many nats in each slot of the positions of each style."""
-
-    def __init__(self, nats: dict[str, float]) -> None:
-        self.nats = {int(tokens.encode_prefix(Prefix(style=style))[0, 1]): own for style, own in nats.items()}
-
-    def parameters(self) -> Iterator[torch.Tensor]:
-        yield torch.zeros(1)
-
-    def losses(self, positions: torch.Tensor, ticks: torch.Tensor, skip: int, pad: torch.Tensor) -> torch.Tensor:
-        own = torch.tensor([self.nats[int(row[0, 1])] for row in positions])
-        return own[:, None, None] * (~pad[:, skip:, None]).float().expand(-1, -1, tokens.SLOTS)
-
-
-def test_a_style_that_gets_worse_is_heard_less_until_it_is_better_than_ever() -> None:
-    watch = Watch.over(Corpus.load(data()), 100)
+def test_a_style_learned_by_heart_is_heard_less_but_not_one_that_is_forgotten() -> None:
+    watch = Watch({})
+    course = {
+        "heart": [(3.0, 2.9), (3.1, 2.5), (3.2, 2.1), (3.3, 1.8), (2.9, 1.8), (2.8, 1.7)],
+        "forgotten": [(3.0, 2.9), (3.5, 3.4), (3.6, 3.5), (3.0, 2.9), (2.9, 2.8), (2.8, 2.7)],
+        "level": [(3.0, 2.9), (3.01, 2.8), (3.01, 2.7), (3.01, 2.6), (3.01, 2.5), (3.01, 2.4)],
+    }
     shares = []
-    for ragtime in (1.0, 1.1, 1.2, 1.001, 0.9, 0.8, 0.7):
-        watch.look(cast(Transformer, Told({"bach": 1.0, "ragtime": ragtime})))
-        shares.append(watch.shares["ragtime"])
-    assert shares == [1.0, 0.5, 0.25, 0.25, 0.5, 1.0, 1.0]
-    assert watch.shares["bach"] == 1.0
-    again = Watch.over(Corpus.load(data()), 100)
-    again.restore(watch.state())
+    for turn in range(6):
+        watch.weigh({style: Standing(*own[turn]) for style, own in course.items()})
+        shares.append({style: watch.shares[style] for style in course})
+    assert [own["heart"] for own in shares] == [1.0, 0.5, 0.25, 0.125, 0.25, 0.5]
+    assert {own["forgotten"] for own in shares} == {own["level"] for own in shares} == {1.0}
+    assert watch.best["heart"] == Standing(2.8, 1.7)
+    again = Watch({})
+    again.restore(json.loads(json.dumps(watch.state())))
     assert (again.best, again.shares) == (watch.best, watch.shares)
+
+
+def test_the_watch_looks_at_works_of_both_sides_of_the_split() -> None:
+    found = Corpus.load(data())
+    watch = Watch.over(found, 100)
+    assert {style: [len(side) for side in own] for style, own in watch.windows.items()} == {
+        style: [WINDOWS, WINDOWS] for style in ("bach", "ragtime")
+    }
+    model = Transformer(TINY)
+    seen = watch.look(model)
+    assert watch.best == seen == Watch.over(found, 100).look(model)
+    assert all(20 < own.validation < 45 and 20 < own.training < 45 for own in seen.values())
 
 
 def test_a_style_out_of_favour_is_drawn_less_often() -> None:

@@ -3,8 +3,8 @@
 Matrices of the trunk and the heads are trained with Muon (Jordan et al. 2024), the rest with AdamW; in bfloat16 where
 the machine has arithmetic for it. The learning rate warms up, stays, and falls to zero over the last part of the
 budget; time in which the process was stopped does not count. What is kept is a moving average of the weights
-(Polyak and Juditsky 1992). Now and then the validation works of each style are looked at, and a style that has got
-worse is heard less.
+(Polyak and Juditsky 1992). Now and then some works of each style are looked at, and a style that is being learned by
+heart is heard less.
 """
 
 from __future__ import annotations
@@ -289,9 +289,10 @@ class Trainer:
 
     def _look(self) -> None:
         """Hears the styles that have got worse less, and notes how all stand."""
-        bits = self.watch.look(self.averaged)
+        found = self.watch.look(self.averaged)
         self.windows.favour(self.watch.shares)
-        self._row("styles.csv", {"step": self.progress.step, **{style: round(own, 4) for style, own in bits.items()}})
+        row = {style: round(own.validation, 4) for style, own in found.items()}
+        self._row("styles.csv", {"step": self.progress.step, **row})
 
     def _log(self, by_slot: dict[str, float]) -> None:
         p = self.progress

@@ -1,12 +1,15 @@
-"""Early stopping by style: a style whose validation works cost more than they did is heard less from then on.
+"""Early stopping by style: a style that is being learned by heart is heard less from then on.
 
 Small styles are learned by heart long before large ones are learned at all; one stopping point for all would be wrong
-for most.
+for most. A style is learned by heart when its validation works cost more than they did and its training works less. If
+both cost more, it is being forgotten, or the learning rate is high, and hearing it less would be the wrong remedy.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,62 +22,84 @@ from radio.composer.window import Window, held
 from radio.music import tokens
 
 WINDOWS = 8
-"""Of each style's validation works."""
+"""Of each style's works on either side of the split."""
 WORSE = 0.005
-"""Share by which a style's bits must exceed its best to be heard less."""
+"""Share by which the bits of a style's validation works must exceed their best."""
 LEAST = 0.125
 """Of its usual share, that a style keeps."""
 CELL = 6144
 LN2 = float(np.log(2))
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Bits a position of a style's windows."""
+
+    validation: float
+    training: float
+
+
 @dataclass(slots=True)
 class Watch:
-    """Windows of each style's validation works, always the same, and how each style has fared on them."""
+    """Windows of each style's works, always the same, and how each style has fared on them."""
 
-    windows: dict[str, list[Example]]
-    best: dict[str, float] = field(default_factory=dict)
-    """Bits a position."""
+    windows: dict[str, tuple[list[Example], list[Example]]]
+    """Of validation works, and of training works."""
+    best: dict[str, Standing] = field(default_factory=dict)
+    """When the validation works cost least."""
     shares: dict[str, float] = field(default_factory=dict)
     """What each style's share of the training windows is multiplied by."""
 
     @classmethod
     def over(cls, corpus: Corpus, context: int, seed: int = 0) -> Watch:
-        """Openings and middles of validation works of every style, spread over the works."""
-        rng = np.random.default_rng(seed)
-        entries = corpus.split(validation=True)
-        windows: dict[str, list[Example]] = {}
-        for style in sorted({e.style for e in entries}):
-            own = [e for e in entries if e.style == style]
-            order = rng.permutation(len(own))
-            for number in range(WINDOWS):
-                entry = own[order[number % len(own)]]
-                positions = corpus.of(entry)
-                lines = np.flatnonzero((positions[:, 0] >= tokens.BAR) & (positions[:, 0] < tokens.END))
-                start = int(lines[rng.integers(max(1, len(lines) - 4))]) if number % 2 else 0
-                count = min(len(positions), start + context - tokens.PREFIX_LENGTH)
-                body = held(positions, Window(start, start, start), count)
-                windows.setdefault(style, []).append(example(entry.prefix(), body, style))
-        return cls(windows)
+        """Openings and middles of works of every style, spread over the works."""
+        styles = sorted({e.style for e in corpus.split(validation=True)})
+        return cls(
+            {
+                style: (_windows(corpus, style, context, seed, True), _windows(corpus, style, context, seed, False))
+                for style in styles
+            }
+        )
 
-    def look(self, model: Transformer) -> dict[str, float]:
-        """Bits a position of each style; moves the shares: halved where worse than its best, doubled at a new best."""
-        found = {style: _bits(model, own) for style, own in self.windows.items()}
-        for style, bits in found.items():
-            best, share = self.best.get(style, float("inf")), self.shares.get(style, 1.0)
-            if bits < best:
-                self.best[style], self.shares[style] = bits, min(1.0, 2 * share)
-            elif bits > (1 + WORSE) * best:
-                self.shares[style] = max(LEAST, share / 2)
+    def look(self, model: Transformer) -> dict[str, Standing]:
+        """How each style stands, which is weighed."""
+        found = {style: Standing(*(_bits(model, side) for side in own)) for style, own in self.windows.items()}
+        self.weigh(found)
         return found
 
-    def state(self) -> dict[str, dict[str, float]]:
-        """What `restore` takes."""
-        return {"best": dict(self.best), "shares": dict(self.shares)}
+    def weigh(self, found: Mapping[str, Standing]) -> None:
+        """Halves the share of what is being learned by heart, and doubles that of others up to 1."""
+        for style, now in found.items():
+            best, share = self.best.get(style), self.shares.get(style, 1.0)
+            if best is None or now.validation < best.validation:
+                self.best[style] = now
+            by_heart = now.validation > (1 + WORSE) * self.best[style].validation
+            by_heart = by_heart and now.training < self.best[style].training
+            self.shares[style] = max(LEAST, share / 2) if by_heart else min(1.0, 2 * share)
 
-    def restore(self, state: dict[str, dict[str, float]]) -> None:
+    def state(self) -> dict[str, dict[str, Any]]:
+        """What `restore` takes."""
+        return {"best": {style: asdict(own) for style, own in self.best.items()}, "shares": dict(self.shares)}
+
+    def restore(self, state: Mapping[str, Mapping[str, Any]]) -> None:
         """Goes on from what `state` gave."""
-        self.best, self.shares = dict(state["best"]), dict(state["shares"])
+        self.best = {style: Standing(**own) for style, own in state["best"].items()}
+        self.shares = dict(state["shares"])
+
+
+def _windows(corpus: Corpus, style: str, context: int, seed: int, validation: bool) -> list[Example]:
+    rng = np.random.default_rng((seed, validation))
+    entries = [e for e in corpus.split(validation=validation) if e.style == style]
+    order = rng.permutation(len(entries))
+    found = []
+    for number in range(WINDOWS):
+        entry = entries[order[number % len(entries)]]
+        positions = corpus.of(entry)
+        lines = np.flatnonzero((positions[:, 0] >= tokens.BAR) & (positions[:, 0] < tokens.END))
+        start = int(lines[rng.integers(max(1, len(lines) - 4))]) if number % 2 else 0
+        count = min(len(positions), start + context - tokens.PREFIX_LENGTH)
+        found.append(example(entry.prefix(), held(positions, Window(start, start, start), count), style))
+    return found
 
 
 @torch.inference_mode()
