@@ -284,7 +284,7 @@ def _panel(
 ) -> Panel:
     with _bar() as progress:
         task = progress.add_task("beside human works", total=None)
-        held_out, train = (kit.works_for(found, planners, validation=side, seed=seed) for side in (True, False))
+        held_out, train = kit.works_for(found, planners, seed=seed)
         return kit.panel(
             generated, held_out, train, kit.all_runs(found), seed=seed, workers=os.cpu_count() or 1,
             progress=lambda doing, done, total: progress.update(

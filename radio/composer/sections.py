@@ -15,7 +15,8 @@ OURS = "ours"
 def bits(figures: dict[str, Any]) -> str:
     lines = [
         "All that has to be said (notes, bar lines, the end), divided by the number of notes. *None*: no prefix. "
-        "*Wrong*: style, composer and form of a piece of another style. The split is by work, never by file.",
+        "*Wrong*: style, composer and form of a piece of another style. The split is by work, never by file; "
+        "training looks at a few of these works to see which styles it is learning by heart.",
         "",
     ]
     rows = {}

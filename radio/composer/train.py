@@ -71,7 +71,7 @@ class TrainConfig:
     average: float = 0.98
     """How much of the averaged weights stays at each step; 0: the last weights are kept."""
     watch: float = 12.0
-    """Minutes between looks at the validation works; 0: none."""
+    """Minutes between looks at works of both sides of the split; 0: none."""
 
 
 OPTIONS = ("minutes", "rate", "fall", "balance", "openings", "doubt", "recast", "seed")
@@ -288,7 +288,7 @@ class Trainer:
         self.save()
 
     def _look(self) -> None:
-        """Hears the styles that have got worse less, and notes how all stand."""
+        """Sees how all styles stand, notes it, and goes on with the shares that follow from it."""
         found = self.watch.look(self.averaged)
         self.windows.favour(self.watch.shares)
         row = {style: round(own.validation, 4) for style, own in found.items()}

@@ -151,15 +151,18 @@ def works(
     return found
 
 
-def works_for(corpus: Corpus, planners: Mapping[str, Planner], *, validation: bool, seed: int = 0) -> list[Labelled]:
-    """Works of all styles, and those that each channel, by name, might have planned, if these are ENOUGH."""
-    found = works(corpus, validation=validation, seed=seed)
+def works_for(
+    corpus: Corpus, planners: Mapping[str, Planner], *, seed: int = 0
+) -> tuple[list[Labelled], list[Labelled]]:
+    """Works kept back and works trained on: of all styles, and those that each channel, by name, might have planned, if
+    those trained on are ENOUGH."""
+    held_out, train = (works(corpus, validation=side, seed=seed) for side in (True, False))
     for channel, planner in planners.items():
         known = works(corpus, validation=False, channel=channel, wanted=planner.might, seed=seed)
         if len(known) >= ENOUGH:
-            own = works(corpus, validation=True, channel=channel, wanted=planner.might, seed=seed)
-            found += own if validation else known
-    return found
+            train += known
+            held_out += works(corpus, validation=True, channel=channel, wanted=planner.might, seed=seed)
+    return held_out, train
 
 
 def folder(path: Path) -> list[Labelled]:
