@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from radio.music import tokens
 from radio.music.keys import KEYS
 from radio.music.score import Bar, Meter, Note, Prefix
+from radio.music.titles import FORMS
 from tests.music import bars
 
 
@@ -48,6 +49,17 @@ def test_a_prefix_has_one_position_a_field_and_any_is_not_a_value() -> None:
 
 def test_every_key_has_its_own_place_in_the_prefix() -> None:
     assert len({tokens.encode_prefix(Prefix(key=key))[3, 1] for key in KEYS}) == 24
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_model_is_told_of_a_form_with_enough_works_and_of_others_nothing(form: str) -> None:
+    told = (tokens.encode_prefix(Prefix(form=form)) != tokens.any_prefix()).any()
+    assert told == (form in tokens.FORMS)
+
+
+def test_every_form_that_a_model_is_told_of_is_one_that_titles_name() -> None:
+    assert set(tokens.FORMS) < set(FORMS)
+    assert not {"rag", "two-step", ""} & set(tokens.FORMS)
 
 
 def test_an_unknown_name_in_a_prefix_is_any() -> None:

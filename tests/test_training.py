@@ -15,7 +15,7 @@ from models import TINY, data
 from radio.composer import corpus
 from radio.composer.corpus import Corpus, composer_of, style_of, timing_of, trimmed, validation_works, work_of
 from radio.composer.dataset import Windows, recast, shift_range, thinned, transposed
-from radio.composer.evaluate import KINDS, bits_per_note, windows
+from radio.composer.evaluate import KINDS, WRONG, bits_per_note, prefixes, windows
 from radio.composer.model import Transformer
 from radio.composer.train import TrainConfig, Trainer
 from radio.composer.watch import WINDOWS, Standing, Watch
@@ -278,6 +278,27 @@ def test_bits_per_note_are_measured_for_every_style_and_prefix() -> None:
         assert set(own.bits) == set(KINDS)
         assert all(15 < bits < 60 for bits in own.bits.values())
         assert own.notes > 0
+
+
+def test_wrong_prefixes_are_of_other_styles_and_differ_in_style_composer_and_form_alone() -> None:
+    entry = Corpus.load(data()).entries[0]
+    styles = tokens.STYLES[:8]
+    of = {style: [replace(entry, style=style, composer="", form="jig")] for style in styles}
+    given = prefixes(entry, of, np.random.default_rng(1))
+    right = entry.prefix()
+    assert (given["right"], given["none"]) == ([right], [Prefix()])
+    assert len({wrong.style for wrong in given["wrong"]} - {entry.style}) == len(given["wrong"]) == WRONG
+    for wrong in given["wrong"]:
+        assert wrong == replace(right, style=wrong.style, composer="", form="jig")
+
+
+def test_a_corpus_of_one_style_is_measured_without_a_wrong_prefix() -> None:
+    from models import model
+    from radio.composer import weights
+
+    found = Corpus.load(data())
+    alone = replace(found, entries=tuple(entry for entry in found.entries if entry.style == "bach"))
+    assert set(bits_per_note(weights.load(model()), alone, budget=200)["bach"].bits) == {"right", "none"}
 
 
 def test_evaluation_windows_cover_every_position_once() -> None:

@@ -329,8 +329,8 @@ def _bits_table(figures: dict[str, Figures]) -> Table:
         table.add_column(column, justify="left" if column == "style" else "right")
     for style, own in figures.items():
         best = min(own.bits, key=lambda kind: own.bits[kind])
-        bits = (f"{own.bits[kind]:.3f}" for kind in KINDS)
+        bits = (f"{own.bits[kind]:.3f}" if kind in own.bits else "–" for kind in KINDS)
         table.add_row(style, str(own.pieces), str(own.notes), *bits, best)
-    mean = [float(np.mean([own.bits[kind] for own in figures.values()])) for kind in KINDS]
-    table.add_row("mean", "", "", *(f"{value:.3f}" for value in mean), "")
+    mean = [[own.bits[kind] for own in figures.values() if kind in own.bits] for kind in KINDS]
+    table.add_row("mean", "", "", *(f"{np.mean(values):.3f}" if values else "–" for values in mean), "")
     return table

@@ -1,14 +1,15 @@
 """Evaluation: how many bits a note costs on works that were kept back, and whether two channels can be told apart.
 
 Bits a note: everything that has to be said — notes, bar lines and the end — divided by the number of notes, so that
-models with other tokens can be compared. It is measured with the piece's own prefix, with none, and with a wrong one:
-the same prefix with style, composer and form taken from a piece of another style.
+models with other tokens can be compared. It is measured with the piece's own prefix, with none, and with wrong ones:
+the same prefix with style, composer and form taken from a piece of another style. Which style that is moves the figure
+by more than a hundredth of a bit, so several are drawn, and the mean is told.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,12 +24,14 @@ from radio.music import tokens
 from radio.music.score import Prefix
 
 KINDS = ("right", "none", "wrong")
+WRONG = 5
+"""Wrong prefixes that each piece is measured with."""
 LN2 = math.log(2)
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Bits a note of one style, by kind of prefix, and how much was measured."""
+    """Bits a note of one style, by kind of prefix, and how much was measured; no "wrong" where no other style is."""
 
     bits: dict[str, float]
     notes: int
@@ -52,12 +55,14 @@ def windows(positions: tokens.Positions, room: int) -> Iterator[tuple[Held, int]
         yield held(positions, window, len(positions)), window.size(began)
 
 
-def prefixes(entry: Entry, others: Sequence[Entry], rng: np.random.Generator) -> dict[str, Prefix]:
-    """The three prefixes a piece is measured with."""
+def prefixes(entry: Entry, others: Mapping[str, Sequence[Entry]], rng: np.random.Generator) -> dict[str, list[Prefix]]:
+    """What a piece is measured with, by KINDS; each wrong one is of another style. `others`: pieces by style."""
     right = entry.prefix()
-    other = others[int(rng.integers(len(others)))]
-    wrong = replace(right, style=other.style, composer=other.composer, form=other.form)
-    return {"right": right, "none": Prefix(), "wrong": wrong}
+    styles = sorted(others.keys() - {entry.style})
+    drawn = (others[styles[index]] for index in rng.choice(len(styles), min(WRONG, len(styles)), replace=False))
+    strangers = (own[int(rng.integers(len(own)))] for own in drawn)
+    wrong = [replace(right, style=other.style, composer=other.composer, form=other.form) for other in strangers]
+    return {"right": [right], "none": [Prefix()], "wrong": wrong}
 
 
 def chosen_from(entries: Sequence[Entry], budget: int, rng: np.random.Generator) -> list[Entry]:
@@ -82,22 +87,23 @@ def bits_per_note(
 ) -> dict[str, Figures]:
     """Figures of every style's validation pieces, about `budget` positions of each, at most `longest` of a piece."""
     entries = corpus.split(validation=True)
-    styles = sorted({e.style for e in entries})
+    of = {style: [e for e in entries if e.style == style] for style in sorted({e.style for e in entries})}
     found: dict[str, Figures] = {}
-    for done, style in enumerate(styles, 1):
+    for done, (style, own) in enumerate(of.items(), 1):
         rng = np.random.default_rng((seed, done))
-        others = [e for e in entries if e.style != style]
-        chosen = chosen_from([e for e in entries if e.style == style], budget, rng)
-        bits = dict.fromkeys(KINDS, 0.0)
+        chosen = chosen_from(own, budget, rng)
+        bits: dict[str, float] = {}
         notes = 0
         for entry in chosen:
             positions = corpus.of(entry)[:longest]
             notes += int((positions[:, 0] < tokens.BAR).sum())
-            for kind, prefix in prefixes(entry, others, rng).items():
-                bits[kind] += _bits(model, prefix, positions)
+            for kind, given in prefixes(entry, of, rng).items():
+                if given:
+                    mean = sum(_bits(model, prefix, positions) for prefix in given) / len(given)
+                    bits[kind] = bits.get(kind, 0.0) + mean
         per_note = {kind: total / notes for kind, total in bits.items()}
         found[style] = Figures(per_note, notes, len(chosen), len({e.work for e in chosen}))
-        progress(done, len(styles))
+        progress(done, len(of))
     return found
 
 

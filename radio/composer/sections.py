@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from radio.composer.evaluate import KINDS
+from radio.composer.evaluate import KINDS, WRONG
 from radio.composer.plots import PAGE
 
 OURS = "ours"
@@ -15,14 +15,16 @@ OURS = "ours"
 def bits(figures: dict[str, Any]) -> str:
     lines = [
         "All that has to be said (notes, bar lines, the end), divided by the number of notes. *None*: no prefix. "
-        "*Wrong*: style, composer and form of a piece of another style. The split is by work, never by file; "
+        f"*Wrong*: style, composer and form of a piece of another style, the mean over {WRONG} that were drawn for "
+        "each piece. The split is by work, never by file; "
         "training looks at a few of these works to see which styles it is learning by heart.",
         "",
     ]
     rows = {}
     for style, own in figures.items():
         best = min(own["bits"].values())
-        shown = (f"**{own['bits'][k]:.3f}**" if own["bits"][k] == best else f"{own['bits'][k]:.3f}" for k in KINDS)
+        told = {kind: f"**{value:.3f}**" if value == best else f"{value:.3f}" for kind, value in own["bits"].items()}
+        shown = (told.get(kind, "–") for kind in KINDS)
         rows[style] = [str(own["works"]), str(own["pieces"]), f"{own['notes']:,}", *shown]
     return "\n".join((*lines, _table(("style", "works", "pieces", "notes", *KINDS), rows)))
 

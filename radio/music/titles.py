@@ -19,7 +19,7 @@ FORMS: tuple[str, ...] = (
     "jig", "slip jig", "hornpipe", "strathspey", "rag", "two-step", "blues", "motet", "psalm", "hymn", "mass", "carol",
     "madrigal", "groove",
 )  # fmt: skip
-"""The kinds of piece a prefix may name; index 0: not known. Append only: a model's ids depend on the order."""
+"""The kinds of piece that a title names, and a plan; index 0: not known. A model is told of those in tokens.FORMS."""
 
 _WORDS: tuple[tuple[str, str], ...] = (
     # The narrower form first: a sonata's rondo is a rondo, a prelude on a chorale is a chorale prelude.
