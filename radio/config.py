@@ -157,6 +157,8 @@ class ChannelConfig:
     performer: PerformerConfig = PerformerConfig()
     breath: Annotated[float, Within(0, 30, "seconds")] = 2.5
     """Silence between two pieces."""
+    endless: bool = False
+    """Pieces have no end, only a name: each goes on from the one before on its last bar line, at about its tempo."""
     true_peak: Annotated[float, Within(-12, -1, "dBTP")] = -2.2
     """Of what is encoded; so that the decoded sound, which overshoots, stays below −1 dBTP."""
     reverb: Annotated[float, Within(0, 1)] = 0.4

@@ -21,7 +21,7 @@ from radio.composer.engine import Engine, Row, Sampling
 from radio.composer.guard import NONE
 from radio.composer.process import ComposerProcess
 from radio.composer.window import Context
-from radio.composer.writer import Numbers, Writer, advance, continued
+from radio.composer.writer import CARRIED, FAR, Numbers, Writer, advance, continued
 from radio.config import ChannelConfig, SamplingConfig
 from radio.errors import MissingError, ModelError
 from radio.music import grammar, keys, tokens
@@ -91,6 +91,46 @@ def test_a_piece_that_is_taken_up_again_goes_on_as_it_would_have() -> None:
     while len(other.queue) < 2:
         advance(engine, [other])
     assert list(other.queue)[:2] == whole[4:6]
+
+
+def test_an_endless_channels_pieces_go_on_from_one_another_and_no_end_is_in_sight() -> None:
+    engine = Engine(weights.load(model()), 1)
+    own = replace(of_length(channel(), 12), endless=True)
+    numbers = Numbers(None, "bach")
+    writer = Writer(own, planner.load(model()), engine, 0, seed=(5, 0), numbers=numbers, guard=OPEN)
+    items = written(writer, engine, 15)
+    row = engine.rows[0]
+    assert row is not None
+    first, second = (item for item in items if isinstance(item, Piece))
+    bars = [item for item in items if isinstance(item, Bar)]
+    assert [bar.left for bar in bars[:14]] == [*range(12, 0, -1), 12, 11]
+    assert abs(np.log2(second.prefix.tempo / first.prefix.tempo)) < 0.07
+    assert writer.planner.plan(second.seed, second.prefix.key, second.prefix.tempo).prefix == second.prefix
+    context = tokens.decode(np.array(row.context.written, dtype=np.int32), second.prefix.tempo)
+    assert [bar.notes for bar in context[:CARRIED]] == [bar.notes for bar in bars[12 - CARRIED : 12]]
+    assert {bar.left for bar in context} == {FAR}
+    assert row.prefix.tolist() == tokens.encode_prefix(replace(second.prefix, bars=0)).tolist()
+    assert not [position for position in row.context.written if position[0] == tokens.END]
+
+
+def test_a_skip_and_a_piece_that_the_guard_ended_are_not_gone_on_from() -> None:
+    engine = Engine(weights.load(model()), 1)
+    own = replace(of_length(channel(), 12), endless=True)
+    numbers = Numbers(None, "bach")
+    writer = Writer(own, planner.load(model()), engine, 0, seed=(5, 0), numbers=numbers, guard=OPEN)
+    written(writer, engine, 11)
+    assert writer.draft is not None
+    writer.draft.stopped = True
+    while len(writer.queue) < 15:
+        advance(engine, [writer])
+    assert writer.draft is not None
+    assert writer.draft.before == ()
+    while len(writer.queue) < 28:
+        advance(engine, [writer])
+    assert len(writer.draft.before) == CARRIED
+    writer.skip()
+    writer.prepare()
+    assert writer.draft.before == ()
 
 
 def test_a_finished_piece_is_not_taken_up_again() -> None:

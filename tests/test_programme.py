@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,6 +24,8 @@ from radio.studio.scale import ScaleComposer
 from sound import Pcm, decode, lag, measure
 
 CHANNEL = ChannelConfig("scales", "Scales", breath=1.0, performer=PerformerConfig(humanize=0.5))
+ENDLESS = replace(CHANNEL, endless=True, programs=dict.fromkeys(range(128), 19))
+"""On the organ, whose notes do not die away."""
 
 
 BEGINNING = Position(0, 0, True)
@@ -48,9 +50,14 @@ class Making:
 
 
 @contextmanager
-def programme(folder: Path, position: Position = BEGINNING, bars: ScaleComposer | None = None) -> Iterator[Making]:
+def programme(
+    folder: Path,
+    position: Position = BEGINNING,
+    bars: ScaleComposer | None = None,
+    channel: ChannelConfig = CHANNEL,
+) -> Iterator[Making]:
     station = StationConfig(state=folder)
-    own = Programme(station, CHANNEL, bars or ScaleComposer(3), position, soundfont.find(None))
+    own = Programme(station, channel, bars or ScaleComposer(3), position, soundfont.find(None))
     encodings = Encodings(station, CHANNEL.name, position.number)
     try:
         yield Making(position, own, encodings)
@@ -85,6 +92,13 @@ def minute(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Packet], Mapp
 
 
 Minute = tuple[list[Packet], Mapping[str, bytes]]
+
+
+@pytest.fixture(scope="module")
+def endless(tmp_path_factory: pytest.TempPathFactory) -> Minute:
+    """As much of an endless channel."""
+    with programme(tmp_path_factory.mktemp("state"), channel=ENDLESS) as own:
+        return packets(own, 375), own.encodings.headers
 
 
 def test_packets_are_numbered_and_follow_without_a_gap(minute: Minute) -> None:
@@ -148,6 +162,47 @@ def test_between_pieces_it_breathes_and_within_it_is_never_long_silent(minute: M
     for start, end in zip(openings, last_struck, strict=False):
         sounding = np.flatnonzero(heard_levels[start // 4800 : end // 4800] > -60)
         assert np.diff(sounding).max() * 0.1 < 2
+
+
+def test_on_an_endless_channel_each_piece_takes_over_on_the_last_bar_line_and_it_is_never_silent(
+    endless: Minute,
+) -> None:
+    made, _ = endless
+    openings = [packet for packet in made if packet.opening]
+    assert len(openings) >= 3
+    for packet in openings:
+        assert isinstance(packet.events[0], PieceEvent)
+        assert (packet.events[0].at, packet.events[0].title) == (packet.start, packet.title)
+    lines = [event for packet in made for event in packet.events if isinstance(event, BarEvent)]
+    for before, after in pairwise(lines):
+        beats, unit = map(int, before.meter.split("/"))
+        written = 60 / before.tempo * 4 * beats / unit
+        assert (after.at - before.at) / RATE == pytest.approx(written, rel=0.15)
+        assert after.number == (1 if before.number == before.bars else before.number + 1)
+    heard_levels = levels(heard(made), 4800)
+    assert heard_levels[5:].min() > -50
+    assert np.abs(np.diff(heard(made), axis=0)).max() < 0.5
+
+
+def test_an_endless_programme_is_taken_up_in_a_piece_that_took_over_from_another(
+    endless: Minute, tmp_path: Path
+) -> None:
+    whole, _ = endless
+    second = [packet.number for packet in whole if packet.opening][1]
+    for left_at in (second, second + 1, second + 40):
+        folder = tmp_path / str(left_at)
+        with programme(folder, channel=ENDLESS) as first:
+            packets(first, left_at)
+        left = whole[left_at]
+        with programme(folder, Position(left.number, left.start, False), channel=ENDLESS) as again:
+            made = packets(again, 25)
+        wanted = whole[left_at : left_at + 25]
+        # What the piece before has let sound into this one is lost.
+        line = next(event.at for packet in whole[second:] for event in packet.events if isinstance(event, BarEvent))
+        notes = [e for packet in made for e in packet.events if isinstance(e, NoteEvent) and e.at > line + RATE // 4]
+        own = [e for packet in wanted for e in packet.events if isinstance(e, NoteEvent) and e.at > line + RATE // 4]
+        assert notes == own
+        assert [packet.title for packet in made] == [packet.title for packet in wanted]
 
 
 @pytest.mark.parametrize("left_at", [0, 3, 40, 75])

@@ -194,12 +194,12 @@ class Planner:
         }
         return [name for name, met in checks.items() if not met]
 
-    def plan(self, seed: int, key: str) -> Plan:
-        """The plan of the piece with this seed, in this key ("": the skeleton's own)."""
+    def plan(self, seed: int, key: str, tempo: float = 0.0) -> Plan:
+        """The plan of the piece with this seed, in this key and tempo ("", 0: near the skeleton's own)."""
         rng = np.random.default_rng((seed, 1))
         skeleton = self.plans[int(rng.integers(len(self.plans)))]
         want = self.channel.prefix
-        tempo = _tempo(want, skeleton.prefix.tempo, rng)
+        tempo = tempo or _tempo(want, skeleton.prefix.tempo, rng)
         programs = tuple(p for p in skeleton.programs if not self.channel.allowed or p in self.channel.allowed)
         prefix = replace(
             skeleton.prefix,
@@ -233,10 +233,14 @@ class Planner:
         return replace(plan, prefix=replace(plan.prefix, bars=len(sections)), sections=sections, repeats=repeats)
 
     def next(self, rng: np.random.Generator, recent: Sequence[Prefix]) -> int:
-        """The seed of the next piece, after pieces with the prefixes `recent`: it contrasts with its neighbour in tempo
-        and meter, and has a form that was not heard lately, as far as CANDIDATES allow."""
+        """The seed of the next piece, after pieces with the prefixes `recent`, as far as CANDIDATES allow.
+
+        It contrasts with its neighbour in tempo and meter (an endless channel's resembles it), and has a form that was
+        not heard lately.
+        """
         seeds = [int(seed) for seed in rng.integers(2**31, size=CANDIDATES)]
-        return max(seeds, key=lambda seed: _contrast(self.plan(seed, "").prefix, recent))
+        change = -1.0 if self.channel.endless else 1.0
+        return max(seeds, key=lambda seed: _appeal(self.plan(seed, "").prefix, recent, change))
 
     def key(self, seed: int, before: str) -> str:
         """The key of the piece with this seed, after a piece in the key `before` ("": after none)."""
@@ -254,15 +258,19 @@ class Planner:
             choices.append(own)
         return choices[int(rng.integers(len(choices)))]
 
+    def tempo(self, seed: int, before: float) -> float:
+        """The tempo of the piece with this seed where it goes on from one of the tempo `before`."""
+        return _tempo(self.channel.prefix, before, np.random.default_rng((seed, 6)))
 
-def _contrast(prefix: Prefix, recent: Sequence[Prefix]) -> float:
-    """How much a piece differs from the ones before it, 0 to 3."""
+
+def _appeal(prefix: Prefix, recent: Sequence[Prefix], change: float) -> float:
+    """How well a piece comes after others: by another form, and times `change` by another tempo and meter."""
     if not recent:
         return 0.0
     before = recent[-1]
     octaves = abs(math.log2(prefix.tempo / before.tempo))
     other = sum(prefix.form != own.form for own in recent) / len(recent)
-    return min(octaves / CONTRAST, 1.0) + (prefix.meter != before.meter) + other
+    return change * (min(octaves / CONTRAST, 1.0) + (prefix.meter != before.meter)) + other
 
 
 def _tempo(want: PrefixConfig, tempo: float, rng: np.random.Generator) -> float:

@@ -45,6 +45,10 @@ ANCHOR = 4
 """Bars."""
 CLOSE = 2
 """Bars in which a piece is brought to its end."""
+FAR = 64
+"""Bars left that an endless channel's bar lines show at least: no end is in sight."""
+CARRIED = 8
+"""Bars of the piece before that the next one of an endless channel goes on from."""
 
 
 class Numbers:
@@ -92,6 +96,10 @@ class Draft:
     """How often the bar being written has been refused."""
     remedy: str = ""
     """What was done with it last."""
+    before: tuple[Bar, ...] = ()
+    """Bars of the piece before, if this one goes on from it."""
+    stopped: bool = False
+    """Whether the guard has the piece end early."""
 
 
 class Writer:
@@ -110,6 +118,7 @@ class Writer:
     ) -> None:
         self.engine, self.number, self.guard = engine, number, guard
         self.planner = Planner(channel, styles)
+        self.endless = channel.endless
         self.titler = Titler(channel.prefix.style)
         self.numbers = numbers
         self.sampling = sampling(channel.sampling)
@@ -121,6 +130,8 @@ class Writer:
         self.written = 0.0
         """Seconds of music in all bars so far, as written."""
         self.draft: Draft | None = None
+        self.carried: tuple[Bar, ...] = ()
+        """Bars that the next piece goes on from."""
         self.recent: deque[Prefix] = deque(maxlen=RECENT)
         """Of the piece under way and of those before it."""
         self.repairs: Counter[str] = Counter()
@@ -142,7 +153,8 @@ class Writer:
     def resume(self, piece: Piece) -> None:
         """Goes on with `piece` after its bars; one that has ended is not taken up.
 
-        It goes on as it would have, but for a piece of which the guard had taken the earlier bars out of sight.
+        It goes on as it would have, but for a piece of which the guard had taken the earlier bars out of sight, and
+        one that had the piece before it in sight.
 
         Its last bar is put back as if just written, so that the draw of the bar line after it, which holds the
         next bar's tempo, comes out as it did.
@@ -151,7 +163,8 @@ class Writer:
         if not piece.bars or piece.bars[-1].left == 1:
             return
         self.recent.append(piece.prefix)
-        plan = continued(self.planner.plan(piece.seed, piece.prefix.key), piece)
+        tempo = piece.prefix.tempo if self.endless else 0.0
+        plan = continued(self.planner.plan(piece.seed, piece.prefix.key, tempo), piece)
         last = piece.bars[-1]
         draft = Draft(piece.with_bars(piece.bars[:-1]), plan, replace(last, notes=()), given=len(piece.bars))
         for bar in draft.piece.bars:
@@ -165,28 +178,31 @@ class Writer:
     def skip(self) -> None:
         """Drops the piece and the queue."""
         self.queue.clear()
-        self.draft = None
+        self.draft, self.carried = None, ()
 
     def _open(self, seed: int) -> None:
         """Plans, names and announces the next piece."""
-        key = self.planner.key(seed, self.recent[-1].key if self.recent else "")
-        plan = self.planner.plan(seed, key)
+        last = self.recent[-1] if self.recent else Prefix()
+        key = self.planner.key(seed, last.key)
+        tempo = self.planner.tempo(seed, last.tempo) if self.endless and last.tempo else 0.0
+        plan = self.planner.plan(seed, key, tempo)
         self.recent.append(plan.prefix)
         title = self.titler.title(plan.prefix.form, plan.prefix.key, self.numbers.counts, seed)
         self.numbers.add(base(title))
         piece = Piece(plan.prefix, title, number=self.numbers.total, seed=seed)
         self.queue.append(piece)
-        self._place(Draft(piece, plan, plan.bar(0)))
+        self._place(Draft(piece, plan, plan.bar(0), before=self.carried))
 
     def _place(self, draft: Draft) -> Row:
         """Puts a piece into the engine's row: its bars so far, and the line of the bar that comes next."""
         self.draft, piece = draft, draft.piece
         hotter = HOTTER**draft.attempts if draft.remedy == REDRAWN else 1.0
-        bars = piece.bars[-ANCHOR:] if draft.remedy in (ANCHORED, ENDED) else piece.bars
-        written = [tuple(p) for p in tokens.encode(bars, piece.prefix.tempo, ended=False).tolist()]
-        written.append(tokens.bar_line(draft.bar, piece.prefix.tempo))
+        bars = piece.bars[-ANCHOR:] if draft.remedy in (ANCHORED, ENDED) else (*draft.before, *piece.bars)
+        shown = [self._shown(bar) for bar in bars]
+        written = [tuple(p) for p in tokens.encode(shown, piece.prefix.tempo, ended=False).tolist()]
+        written.append(tokens.bar_line(self._shown(draft.bar), piece.prefix.tempo))
         row = Row(
-            tokens.encode_prefix(piece.prefix),
+            tokens.encode_prefix(replace(piece.prefix, bars=0) if self.endless else piece.prefix),
             replace(self.sampling, temperature=tuple(t * hotter for t in self.sampling.temperature)),
             self._state(draft),
             bar_rng(piece, draft.attempts),
@@ -195,12 +211,16 @@ class Writer:
         self.engine.open(self.number, row)
         return row
 
+    def _shown(self, bar: Bar) -> Bar:
+        """A bar as the model is to see it."""
+        return replace(bar, left=max(bar.left, FAR)) if self.endless else bar
+
     def _state(self, draft: Draft) -> grammar.State:
         """Where the row stands at the start of the draft's bar."""
-        before = draft.piece.bars[-1] if draft.piece.bars else None
+        before = next(reversed((*draft.before, *draft.piece.bars)), None)
         return grammar.State(
             meter=draft.bar.meter,
-            following=None if draft.bar.left == 1 else draft.bar.meter,
+            following=None if draft.bar.left == 1 and not self.endless else draft.bar.meter,
             programs=grammar.allowed_programs(draft.plan.programs),
             bounds=self.planner.bounds,
             silent=before is None or not before.notes,
@@ -222,13 +242,15 @@ class Writer:
         if len(draft.piece.bars) > draft.given:
             self.queue.append(whole)
             self.written += whole.seconds
-        if position[0] >= tokens.END:
+        if whole.left == 1:
             self.finished = draft.piece.with_bars(())
             self.certificate = self.guard.certificate(draft.heard, draft.piece)
+            # What the guard put an end to is not to be gone on from.
+            self.carried = draft.piece.bars[-CARRIED:] if self.endless and not draft.stopped else ()
             self.draft = None
             return None
         tempo = draft.piece.prefix.tempo
-        planned = tokens.bar_line(draft.plan.bar(len(draft.piece.bars)), tempo)
+        planned = tokens.bar_line(self._shown(draft.plan.bar(len(draft.piece.bars))), tempo)
         line = (position[0], position[1], *planned[2:])
         draft.bar = replace(tokens.decode_bar_line(line, tempo), left=draft.bar.left - 1)
         self.engine.begin_bar(self.number, self._state(draft), bar_rng(draft.piece), self.sampling)
@@ -253,7 +275,7 @@ class Writer:
         draft.notes.clear()
         done = len(draft.piece.bars)
         if draft.remedy == ENDED:
-            draft.plan = draft.plan.cut(done + CLOSE)
+            draft.plan, draft.stopped = draft.plan.cut(done + CLOSE), True
         # What is refused may be the very thing that comes back: only at first is that asked for again.
         repeat = draft.bar.repeat if draft.attempts == 1 else 0
         draft.bar = replace(draft.bar, left=draft.plan.bars - done, repeat=repeat)

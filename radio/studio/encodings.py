@@ -75,14 +75,17 @@ class Encodings:
         for index, block in enumerate(blocks):
             if name in block.formats or block.number < max(since, self._first):
                 begin = index + 1
-        self._encoders[name] = ENCODERS[name](self.station, blocks[begin - 1].pcm if begin else None)
+        before = blocks[begin - 1].pcm if begin else None
+        self._encoders[name] = ENCODERS[name](self.station, before)
         for block in blocks[begin:]:
-            yield Encoded(self.channel, block.number, name, self._encode(name, block))
+            yield Encoded(self.channel, block.number, name, self._encode(name, block, before))
+            before = block.pcm
 
     def packet(self, sound: Sound) -> Packet:
         """The next packet, in the formats wanted."""
         block = Kept(self.number, sound.start, sound.pcm, sound.opening)
-        data = {name: self._encode(name, block) for name in self._encoders}
+        before = self._kept[-1].pcm if self._kept else None
+        data = {name: self._encode(name, block, before) for name in self._encoders}
         self._kept.append(block)
         self.number += 1
         return Packet(
@@ -98,9 +101,12 @@ class Encodings:
             sound.loudness,
         )
 
-    def _encode(self, name: str, block: Kept) -> bytes:
-        """An encore may begin with any piece, so a piece begins with new encoders."""
+    def _encode(self, name: str, block: Kept, before: Samples | None) -> bytes:
+        """A block in one format, after the block `before`.
+
+        An encore may begin with any piece, so a piece begins with new encoders.
+        """
         if block.opening:
-            self._encoders[name] = ENCODERS[name](self.station)
+            self._encoders[name] = ENCODERS[name](self.station, before)
         block.formats.add(name)
         return self._encoders[name].encode(block.pcm, block.number, block.start)

@@ -18,7 +18,7 @@ from radio.music.score import Bar, Meter, Note, Piece, Prefix
 
 log = logging.getLogger(__name__)
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,15 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What a journal held: a piece with its bars, the frame it began at, and levels in order of time."""
+    """What a journal held: a piece with its bars, the frame it began at, and levels in order of time.
+
+    `attacca`: the frame of its first bar line, if it went on from the piece before without a pause.
+    """
 
     piece: Piece
     start: int
     levels: tuple[Level, ...]
+    attacca: int | None
 
 
 class Journal:
@@ -57,10 +61,12 @@ class Journal:
             log.warning("%s is of no use, a new piece begins: %r", self._path, error)
             return None
 
-    def begin(self, piece: Piece, start: int, bars: Iterable[Bar], levels: Iterable[Level] = ()) -> None:
+    def begin(
+        self, piece: Piece, start: int, bars: Iterable[Bar], levels: Iterable[Level] = (), attacca: int | None = None
+    ) -> None:
         """Writes the journal anew, for a piece that has these bars so far."""
         self.close()
-        head = {"version": VERSION, "start": start, "piece": _piece_json(piece)}
+        head = {"version": VERSION, "start": start, "attacca": attacca, "piece": _piece_json(piece)}
         lines = [head, *map(_bar_json, bars), *map(_level_json, levels)]
         partial = self._path.with_suffix(".part")
         with self._careful():
@@ -141,4 +147,5 @@ def _read(lines: list[str]) -> Saved:
             levels.append(Level(int(line["at"]), int(line["seen"]), line["level"]))
     own = head["piece"]
     piece = Piece(Prefix(**fields), own["title"], tuple(bars), int(own["number"]), int(own["seed"]))
-    return Saved(piece, int(head["start"]), tuple(levels))
+    attacca = head["attacca"]
+    return Saved(piece, int(head["start"]), tuple(levels), None if attacca is None else int(attacca))

@@ -7,7 +7,7 @@ up to EARLY frames ahead of their bar, so sound is final only up to the last bar
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -51,18 +51,31 @@ class Performed:
 
 
 class Performer:
-    """Plays one piece, bar after bar, from frame `start` on."""
+    """Plays one piece, bar after bar, from frame `start` on.
 
-    def __init__(self, channel: ChannelConfig, piece: Piece, start: int) -> None:
+    `lanes`: the lanes that programs have from the piece before, if this one goes on from it.
+    """
+
+    def __init__(
+        self, channel: ChannelConfig, piece: Piece, start: int, lanes: Mapping[int, int] | None = None
+    ) -> None:
         rng = np.random.default_rng((piece.seed, 4))
         self._channel, self._piece = channel, piece
-        self._tempo = Tempo(channel.performer, rng)
+        config = replace(channel.performer, ritardando=0.0) if channel.endless else channel.performer
+        self._tempo = Tempo(config, rng)
         self._touch = Touch(channel.performer, rng)
         self._phrase = Phrase()
-        self._lanes: dict[int, int] = {}
+        self._lanes = dict(lanes or {})
+        self._used: set[int] = set()
+        """Programs that have sounded."""
         self._start = float(start)
         self._number = 0
         self._key = keys.transpose(piece.prefix.key, channel.transpose) if piece.prefix.key else ""
+
+    @property
+    def lanes(self) -> dict[int, int]:
+        """The lanes of the programs that have sounded."""
+        return {program: lane for program, lane in self._lanes.items() if program in self._used}
 
     def play(self, bar: Bar, following: Bar | None) -> Performed:
         """The next bar as it is played. `following` is the bar after it; None: this is the last."""
@@ -76,7 +89,7 @@ class Performer:
         earliest = start - EARLY
         events += [replace(event, at=max(event.at, earliest)) for event in self._notes(bar, following, frames)]
         if self._channel.performer.pedal:
-            events += self._pedal(bar, frames, last=following is None)
+            events += self._pedal(bar, frames, last=following is None or bar.left == 1)
         return Performed(start, end, tuple(sorted(events, key=lambda event: (event.at, event.kind))))
 
     def _bar_line(self, bar: Bar, at: int) -> BarEvent:
@@ -132,13 +145,13 @@ class Performer:
         """The lane of a program and the program it sounds with: the nearest one's where all lanes are taken."""
         if program == DRUMS:
             self._lanes[DRUMS] = DRUM_LANE
-            return DRUM_LANE, DRUMS
-        pitched = [known for known in self._lanes if known != DRUMS]
-        if program not in self._lanes:
-            if len(pitched) == len(LANES):
-                program = min(pitched, key=lambda known: abs(known - program))
+        elif program not in self._lanes:
+            free = next((lane for lane in LANES if lane not in self._lanes.values()), None)
+            if free is None:
+                program = min(sorted(self._lanes.keys() - {DRUMS}), key=lambda known: abs(known - program))
             else:
-                self._lanes[program] = LANES[len(pitched)]
+                self._lanes[program] = free
+        self._used.add(program)
         return self._lanes[program], program
 
     def _seat(self, lane: int, program: int) -> int | None:

@@ -1,9 +1,13 @@
-"""One piece as it is played: bars go in, blocks of sound come out, up to the silence after it."""
+"""One piece as it is played: bars go in, blocks of sound come out, up to the silence after it.
+
+On an endless channel no silence comes: on the last bar line another piece takes over, with all that is to sound yet.
+"""
 
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -37,23 +41,37 @@ class Block:
 
 
 class Playing:
-    """Plays `piece`, whose bars come one by one, from frame `start`, a packet's border, on."""
+    """Plays `piece`, whose bars come one by one, from frame `start`, a packet's border, on.
 
-    def __init__(self, channel: ChannelConfig, piece: Piece, start: int, synth: Synth) -> None:
-        self.piece, self.start = piece.with_bars(()), start
+    `attacca`: the frame of its first bar line, if it goes on from another piece without a pause, and `lanes` the lanes
+    that programs have from that one.
+    """
+
+    def __init__(
+        self,
+        channel: ChannelConfig,
+        piece: Piece,
+        start: int,
+        synth: Synth,
+        attacca: int | None = None,
+        lanes: Mapping[int, int] | None = None,
+    ) -> None:
+        self.piece, self.start, self.attacca = piece.with_bars(()), start, attacca
         self.bars: list[Bar] = []
         self.next = start
         """Where the next block starts."""
         self.end: int | None = None
         """Where the next piece may start; None as long as the last bar has not come."""
         self._channel, self._synth = channel, synth
-        self._performer = Performer(channel, piece, start + LEAD)
+        self._line = start + LEAD if attacca is None else attacca
+        """Frame of the bar line after the bars performed."""
+        self._performer = Performer(channel, piece, self._line, lanes)
         self._waiting: Bar | None = None
         """The last bar that came; it is performed once the bar after it is known."""
         self._final = start
         """Frame up to which no event can come any more."""
-        self._quiet = start
-        """Once the end is known: where the silence after the piece begins."""
+        self._quiet: int | None = None
+        """Once it is known: where the silence after the piece begins."""
         self._events: list[tuple[int, int, Event]] = []
         """A heap: frame, serial number, event."""
         self._serial = 0
@@ -65,7 +83,7 @@ class Playing:
         if self._waiting is not None:
             self._perform(self._waiting, bar)
         self._waiting = bar
-        if bar.left == 1:
+        if bar.left == 1 and not self._channel.endless:
             self.finish()
 
     def finish(self) -> None:
@@ -76,6 +94,21 @@ class Playing:
             self._perform(self._waiting, None)
         self._quiet = self._border(self._final + EARLY + round(TAIL * RATE))
         self.end = self._border(self._quiet + round(self._channel.breath * RATE))
+
+    def give_way(self, following: Bar | None) -> None:
+        """No bar comes any more, and on the last bar line another piece takes over, with the bar `following`."""
+        if self._waiting is not None:
+            # Whatever letter the other piece begins with, a section ends here.
+            self._perform(self._waiting, following and replace(following, section=""))
+        self.end = self.start + (self._final - self.start) // BLOCK * BLOCK
+
+    def then(self, piece: Piece) -> Playing:
+        """The piece that takes over, to be played once this one is done. All that sounds later is its own."""
+        assert self.end is not None
+        later = Playing(self._channel, piece, self.end, self._synth, self._line, self._performer.lanes)
+        later._take(tuple(event for at, _, event in sorted(self._events) if at >= self.end))
+        self._events = sorted(kept for kept in self._events if kept[0] < self.end)
+        return later
 
     @property
     def ready(self) -> bool:
@@ -101,14 +134,14 @@ class Playing:
         events = []
         while self._events and self._events[0][0] < self.next:
             events.append(heapq.heappop(self._events)[2])
-        if self.end is not None and start >= self._quiet:
+        if self._quiet is not None and start >= self._quiet:
             if start == self._quiet:
                 self._synth.reset()
             pcm = np.zeros((BLOCK, 2), dtype=np.float32)
         else:
             self._synth.play(events)
             pcm = self._synth.render(start, BLOCK)
-            if self.end is not None and self.next == self._quiet:
+            if self.next == self._quiet:
                 pcm *= np.linspace(1, 0, BLOCK, dtype=np.float32)[:, None]
         return Block(start, pcm, tuple(events), self, start == self.start)
 
@@ -127,7 +160,7 @@ class Playing:
     def _perform(self, bar: Bar, following: Bar | None) -> None:
         performed = self._performer.play(bar, following)
         self._take(performed.events)
-        self._final = performed.end - EARLY
+        self._line, self._final = performed.end, performed.end - EARLY
 
     def _take(self, events: tuple[Event, ...]) -> None:
         for event in events:

@@ -103,6 +103,10 @@ class Programme:
         self._playing: Playing | None = None
         self._opening: Piece | None = None
         """A piece that was taken while the one before had not been played to its end."""
+        self._following: Playing | None = None
+        """The piece that takes over from the one that is played, without a pause."""
+        self._before: Playing | None = None
+        """The piece that ended on its last bar line, for the next one to take over from."""
         self._journalled: Playing | None = None
         self._waiting: deque[Block] = deque()
         self._levelled: Levelled | None = None
@@ -157,18 +161,24 @@ class Programme:
             return True
         if playing is not None and playing.done:
             assert playing.end is not None
-            self._rendered, self._playing = playing.end, None
+            self._rendered, self._playing, self._following = playing.end, self._following, None
+            self._before = playing if self.channel.endless else None
             return True
-        item = self._opening or self._bars.take(self.channel.name, timeout)
-        self._opening = None
+        opening = self._opening
+        if opening is not None and playing is None:
+            self._opening, self._playing = None, self._opened(opening)
+            return True
+        item = self._bars.take(self.channel.name, timeout)
         if item is None:
             return False
-        if isinstance(item, Piece) and playing is None:
-            self._playing = Playing(self.channel, item, self._rendered, self._synth)
-        elif isinstance(item, Piece):
+        if isinstance(item, Piece):
             self._opening = item
-            assert playing is not None
-            playing.finish()
+            if playing is not None and not self.channel.endless:
+                playing.finish()
+        elif opening is not None and playing is not None:
+            playing.give_way(item)
+            self._opening, self._following = None, playing.then(opening)
+            self._following.add(item)
         elif playing is None:
             self._bars.skip(self.channel.name)  # in the middle of a piece that nobody here began
         else:
@@ -176,6 +186,11 @@ class Programme:
                 self._journal.bar(item)
             playing.add(item)
         return True
+
+    def _opened(self, piece: Piece) -> Playing:
+        if self._before is not None:
+            return self._before.then(piece)
+        return Playing(self.channel, piece, self._rendered, self._synth)
 
     def _take_up(self, saved: Saved | None, fresh: bool) -> None:
         """Goes on with what was saved, if that is wanted and possible; at least it tells how loud the channel is."""
@@ -194,9 +209,11 @@ class Programme:
         """Takes up a saved piece at the frame asked for; False if that is not possible."""
         asked, start = self._asked, saved.start
         levels = [level for level in saved.levels if level.at < asked or level.at == asked == start]
-        playing = Playing(self.channel, saved.piece, start, self._synth)
+        playing = Playing(self.channel, saved.piece, start, self._synth, saved.attacca)
         for bar in saved.piece.bars:
             playing.add(bar)
+        if self.channel.endless and playing.bars and playing.bars[-1].left == 1:
+            playing.give_way(None)
         if not levels or not playing.holds(asked):
             return False
         level = levels[-1]
@@ -207,7 +224,7 @@ class Programme:
             self._weighting.groups(playing.render().pcm)
         self._playing = self._journalled = playing
         self._known = level.seen
-        self._journal.begin(saved.piece, start, playing.bars, [level])
+        self._journal.begin(saved.piece, start, playing.bars, [level], saved.attacca)
         self._bars.resume(self.channel.name, saved.piece)
         return True
 
@@ -232,7 +249,7 @@ class Programme:
         rendered = self._rendered if self._playing is None else self._playing.next
         self._rendered = dropped[0].start if dropped else rendered
         last = kept[0] if kept else self._levelled.block if self._levelled else None
-        self._playing = self._opening = self._journalled = None
+        self._playing = self._opening = self._following = self._before = self._journalled = None
         self._synth.reset()
         self._journal.forget()
         if last is not None:
@@ -246,12 +263,12 @@ class Programme:
         if not np.isfinite(groups).all():
             raise RuntimeError(f"the synth's sound at frame {block.start} is not finite")
         known = block.start + BLOCK <= self._known and block.playing is self._journalled
-        self._leveller.push(groups, opening=block.opening, known=known)
+        self._leveller.push(groups, opening=_apart(block), known=known)
         self._waiting.append(block)
 
     def _send(self, block: Block) -> Sound | None:
         """Gives a block its gain; the block before it, done, unless that was sent already."""
-        if block.opening:
+        if _apart(block):
             self._leveller.open()
         level = self._level(block) if (block.start - block.playing.start) % (LEVEL_EVERY * BLOCK) == 0 else None
         before, after = self._leveller.pop()
@@ -268,17 +285,22 @@ class Programme:
     def _level(self, block: Block) -> Level:
         """The loudness before the gain of `block` is decided."""
         ends = [waiting.start + BLOCK for waiting in (block, *self._waiting) if waiting.playing is block.playing]
-        seen = block.start if block.opening else max(ends[-1], self._known)
+        seen = block.start if _apart(block) else max(ends[-1], self._known)
         return Level(block.start, seen, self._leveller.state())
 
     def _record(self, ready: Levelled) -> None:
         """Writes in the journal what a restart needs to go on from this block."""
         block = ready.block
         if block.opening:
-            self._journal.begin(block.playing.piece, block.start, block.playing.bars)
+            self._journal.begin(block.playing.piece, block.start, block.playing.bars, attacca=block.playing.attacca)
             self._journalled, self._known = block.playing, 0
         if ready.level is not None and block.playing is self._journalled:
             self._journal.level(ready.level)
+
+
+def _apart(block: Block) -> bool:
+    """Whether a block opens a piece after a pause, so that its loudness need not follow from what was before."""
+    return block.opening and block.playing.attacca is None
 
 
 def _sound(ready: Levelled, pcm: Pcm) -> Sound:
