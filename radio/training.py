@@ -86,11 +86,14 @@ def _add_evaluate(commands: Any) -> None:
         """radio evaluate models/mine --data data
         radio evaluate models/mine --data data --pieces 50 --keep composed
         radio evaluate --music composed --data data
-        radio evaluate models/mine --hours 24""",
+        radio evaluate models/mine --hours 24 --data data""",
     )  # fmt: skip
     evaluate.add_argument("model", type=Path, nargs="?", help="folder of the model")
     evaluate.add_argument(
-        "--data", type=Path, metavar="DATA", help="folder made by `radio corpus build`; not needed with --hours"
+        "--data",
+        type=Path,
+        metavar="DATA",
+        help="folder made by `radio corpus build`; with --hours only to see whether the style lasts",
     )
     evaluate.add_argument(
         "--music", type=Path, metavar="DIR", help="instead of a model: a folder of MIDI files for each style, so named"
@@ -157,7 +160,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
             raise ConfigError(["evaluate: --hours: wanted the folder of a model, and hours above 0"])
         evaluate_hours(
             arguments.model, tuple(load().channels.values()), arguments.hours, arguments.seed, arguments.output,
-            guarded=not arguments.unguarded,
+            guarded=not arguments.unguarded, data=arguments.data,
         )  # fmt: skip
         return
     if arguments.music:

@@ -22,11 +22,13 @@ from radio.composer.apart import Apart, tell_apart
 from radio.composer.attack import attack
 from radio.composer.compose import compose as compose_pieces
 from radio.composer.compose import of_length
+from radio.composer.constancy import MINUTES, Ear
+from radio.composer.endurance import Endurance
 from radio.composer.evaluate import KINDS, Figures, bits_per_note
 from radio.composer.growth import deepened
 from radio.composer.kit import panel as kit
 from radio.composer.kit.bootstrap import Interval
-from radio.composer.kit.fidelity import Labelled, fit, tabulate
+from radio.composer.kit.fidelity import Fidelity, Labelled, fit, tabulate
 from radio.composer.kit.panel import Panel
 from radio.composer.model import ModelConfig, Transformer
 from radio.composer.swap import tag_swaps
@@ -218,14 +220,22 @@ def evaluate_music(music: Path, data: Path, seed: int, output: Path | None) -> N
 
 
 def evaluate_hours(
-    model: Path, channels: Sequence[ChannelConfig], hours: float, seed: int, output: Path | None, *, guarded: bool
+    model: Path,
+    channels: Sequence[ChannelConfig],
+    hours: float,
+    seed: int,
+    output: Path | None,
+    *,
+    guarded: bool,
+    data: Path | None,
 ) -> None:
-    """Composes hours of every channel and says whether any collapses or drifts."""
+    """Composes hours of every channel and says whether any collapses or drifts; with data, whether its style lasts."""
     target = output or model / ("endurance.json" if guarded else "endurance-unguarded.json")
+    ear = Ear(corpus.Corpus.load(data), seed) if data else None
     with _bar(count=False) as progress:
         task = progress.add_task("music", total=3600 * hours * len(channels))
         found = endurance.run(
-            model, channels, hours, seed, target, guarded=guarded,
+            model, channels, hours, seed, target, guarded=guarded, ear=ear,
             progress=lambda name, seconds: progress.update(task, advance=seconds, description=name),
         )  # fmt: skip
     table = Table(title=f"{hours:g} hours of each channel, {'guarded' if guarded else 'unguarded'}")
@@ -236,7 +246,31 @@ def evaluate_hours(
         events = ", ".join(f"{count} {kind}" for kind, count in own.collapses.items()) or "none"
         table.add_row(name, str(own.pieces), events, first, ", ".join(own.drifted) or "nothing")
     console.print(table)
+    if ear:
+        _tell_constancy(ear, {own.name: own.prefix.style for own in channels}, found, target, seed)
     console.print(f"figures in {target}")
+
+
+def _tell_constancy(
+    ear: Ear, style_of: Mapping[str, str], found: Mapping[str, Endurance], target: Path, seed: int
+) -> None:
+    """Prints style fidelity by minute, and adds it to the figures in `target`."""
+    table = Table(title="style fidelity of excerpts")
+    table.add_column("channel")
+    told: dict[str, Fidelity] = {}
+    for minute in map(str, MINUTES):
+        taken = {name: own.taken[minute] for name, own in found.items() if own.taken and len(own.taken[minute]) > 1}
+        if taken:
+            told[minute] = ear.fidelity({name: style_of[name] for name in taken}, taken, seed)
+            table.add_column(f"minute {minute}", justify="right")
+    for name in found:
+        own = [fidelity.groups.get(name) for fidelity in told.values()]
+        table.add_row(name, *(str(figures.fidelity) if figures else "–" for figures in own))
+    table.add_row("mean", *(str(fidelity.mean.fidelity) for fidelity in told.values()))
+    console.print(table)
+    fields = json.loads(target.read_text(encoding="utf-8"))
+    fields["fidelity"] = {minute: kit.plain(fidelity) for minute, fidelity in told.items()}
+    target.write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
 
 
 def _composed(

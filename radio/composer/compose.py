@@ -31,7 +31,22 @@ def compose(
     abreast: int = ABREAST,
     guarded: bool = True,
 ) -> Iterator[Piece | Bar]:
-    """`count` pieces: each comes whole, with its bars, as it is finished; every bar is also given as it is written.
+    """`count` pieces: each comes whole, with its bars, as it is finished; every bar is also given as it is written."""
+    for _, item in streams(model, channel, count, seed, device=device, abreast=abreast, guarded=guarded):
+        yield item
+
+
+def streams(
+    model: Path,
+    channel: ChannelConfig,
+    count: int,
+    seed: int,
+    *,
+    device: str = "cpu",
+    abreast: int = ABREAST,
+    guarded: bool = True,
+) -> Iterator[tuple[int, Piece | Bar]]:
+    """What `compose` gives, each with the number of its stream, 0 to `abreast` − 1: pieces that follow each other.
 
     Without the guard everything passes that the model writes.
 
@@ -58,10 +73,10 @@ def compose(
                     continue
                 piece = begun[writer.number]
                 begun[writer.number] = piece.with_bars((*piece.bars, item))
-                yield item
+                yield writer.number, item
                 if item.left == 1:
                     certificate = str(writer.certificate or "")
-                    yield replace(begun.pop(writer.number), certificate=certificate)
+                    yield writer.number, replace(begun.pop(writer.number), certificate=certificate)
                     left -= 1
                     if left < 0:
                         writers.remove(writer)

@@ -1,6 +1,7 @@
-"""Endurance: hours of a channel's music, composed off the air, and whether it collapses or drifts.
+"""Endurance: hours of a channel's music, composed off the air, and whether it collapses, drifts or loses its style.
 
-Each channel's result is written as soon as it is there, so that a run that was stopped goes on where it was.
+A channel is composed in several streams at once, each as it would be on the air from its sign-on on. Its result is
+written as soon as it is there, so that a run that was stopped goes on where it was.
 """
 
 from __future__ import annotations
@@ -8,12 +9,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from radio.composer import guard, weights
-from radio.composer.compose import compose
+from radio.composer.compose import streams
+from radio.composer.constancy import Ear
 from radio.composer.kit.collapse import Limits, Survival, collapses, survival
 from radio.composer.kit.longrun import REFERENCE, WINDOW, drift
 from radio.composer.kit.panel import plain
@@ -23,6 +25,8 @@ from radio.music.score import Bar, Piece
 
 SHORTEST = REFERENCE + WINDOW
 """Seconds below which nothing can be said of drift."""
+MOST, STREAM = 16, 1.25
+"""Streams that a channel is composed in, and the hours that each is to last at least."""
 ENDLESS = 1_000_000
 """Pieces, more than any run has."""
 
@@ -39,6 +43,8 @@ class Endurance:
     """Hours until the first; None if there was none."""
     drifted: dict[str, float]
     """Features that moved away from the first half hour, with their change an hour."""
+    taken: dict[str, list[str]] | None = None
+    """What excerpts of its streams are taken for, by minute; None: nobody asked."""
 
 
 def judge(pieces: Sequence[Sequence[Bar]], limits: Limits) -> Endurance:
@@ -69,6 +75,7 @@ def run(
     out: Path,
     *,
     guarded: bool = True,
+    ear: Ear | None = None,
     progress: Callable[[str, float], None] = lambda channel, seconds: None,
 ) -> dict[str, Endurance]:
     """Composes so many hours for each channel and writes what became of it to `out`, a JSON file.
@@ -76,6 +83,7 @@ def run(
     A channel that `out` already tells of, of the same model, hours, seed and guard, is not composed again.
 
     Args:
+        ear: says what excerpts are taken for.
         progress: told the channel and the seconds of music composed since it was last told.
 
     Raises:
@@ -91,7 +99,12 @@ def run(
         style = channel.prefix.style
         if style not in limits:
             raise ModelError(f"{model}: no limits of the style {style!r}, wanted those of every channel's style")
-        known[channel.name] = judge(_compose(model, channel, hours, seed, guarded, progress), limits[style])
+        made = _compose(model, channel, hours, seed, guarded, progress)
+        own = judge([piece for _, piece in made], limits[style])
+        if ear is not None:
+            rows = sorted({row for row, _ in made})
+            own = replace(own, taken=ear.taken([[piece for row, piece in made if row == one] for one in rows]))
+        known[channel.name] = own
         fields = plain({**of, "channels": known, "survival": lasting(list(known.values()))})
         partial = out.with_suffix(".part")
         partial.write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
@@ -115,14 +128,15 @@ def _compose(
     seed: int,
     guarded: bool,
     progress: Callable[[str, float], None],
-) -> list[tuple[Bar, ...]]:
-    """Whole pieces, as they are finished, until there are so many hours of them."""
-    pieces: list[tuple[Bar, ...]] = []
+) -> list[tuple[int, tuple[Bar, ...]]]:
+    """Whole pieces, each with its stream, as they are finished, until there are so many hours of them."""
+    pieces: list[tuple[int, tuple[Bar, ...]]] = []
     left = 3600 * hours
-    for item in compose(model, channel, ENDLESS, seed, abreast=16, guarded=guarded):
+    abreast = max(1, min(MOST, int(hours / STREAM)))
+    for row, item in streams(model, channel, ENDLESS, seed, abreast=abreast, guarded=guarded):
         if not isinstance(item, Piece):
             continue
-        pieces.append(item.bars)
+        pieces.append((row, item.bars))
         left -= item.seconds
         progress(channel.name, item.seconds)
         if left <= 0:

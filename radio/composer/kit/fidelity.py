@@ -6,7 +6,8 @@ works reach under it is the ceiling, and style fidelity is the share of the ceil
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +83,13 @@ def tabulate(
         notes,
         timbre,
     )
+
+
+def judged(pieces: Sequence[Labelled]) -> set[str]:
+    """The styles with works enough to be judged in folds."""
+    works = {(piece.style, piece.work) for piece in pieces}
+    counts = Counter(style for style, _ in works)
+    return {style for style, count in counts.items() if count >= FOLDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +185,31 @@ def fidelity(judge: Judge, train: Table, held_out: Table, generated: Table, *, s
         ValueError: too few works or pieces of a style, or a style the judge does not know.
     """
     style_of = dict(zip(generated.groups.tolist(), generated.styles.tolist(), strict=True))
+    _known(judge, style_of)
+    told = _told(generated, generated.groups, judge.model.predict(generated.rows), judge.styles)
+    return compared(judge, style_of, told, train, held_out, seed=seed)
+
+
+def _known(judge: Judge, style_of: Mapping[str, str]) -> None:
     strange = set(style_of.values()) - set(judge.styles)
     if strange:
         raise ValueError(f"got the style {min(strange)!r}, wanted one of those fitted: {', '.join(judge.styles)}")
-    told = _told(generated, generated.groups, judge.model.predict(generated.rows), judge.styles)
+
+
+def compared(
+    judge: Judge, style_of: Mapping[str, str], told: Mapping[str, Matrix], train: Table, held_out: Table, *, seed: int
+) -> Fidelity:
+    """`fidelity`, where it is known what composed music is taken for.
+
+    Args:
+        style_of: the style of each group.
+        told: for each group, what share of each piece's windows is taken for each of the judge's styles:
+            (pieces, styles).
+
+    Raises:
+        ValueError: as `fidelity`.
+    """
+    _known(judge, style_of)
     ceiling = _told(train, train.styles, cross_judged(train), judge.styles)
     held = _told(held_out, held_out.styles, judge.model.predict(held_out.rows), judge.styles)
     drawn: dict[str, tuple[_Drawn, _Drawn, _Drawn | None]] = {}

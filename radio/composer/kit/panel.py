@@ -23,7 +23,7 @@ from radio.composer.kit.bootstrap import Interval, interval
 from radio.composer.kit.collapse import Limits, collapses, limits
 from radio.composer.kit.distribution import Against, against, measure
 from radio.composer.kit.dynamics import dynamics
-from radio.composer.kit.fidelity import FOLDS, Fidelity, Labelled, fidelity, fit, tabulate
+from radio.composer.kit.fidelity import Fidelity, Labelled, fidelity, fit, judged, tabulate
 from radio.composer.kit.harmony import harmony
 from radio.composer.kit.structure import structure
 from radio.composer.memory import Runs, human, line
@@ -304,7 +304,7 @@ def _rate(pieces: Sequence[Labelled], band: Limits) -> float:
 def _fidelity(
     generated: Sequence[Labelled], held_out: Sequence[Labelled], train: Sequence[Labelled], seed: int
 ) -> Fidelity | None:
-    known = {style for style in _named(train) if len({p.work for p in train if p.style == style}) >= FOLDS}
+    known = judged(train)
     counts = Counter(piece.group for piece in generated if piece.style in known)
     composed = [piece for piece in generated if counts[piece.group] > 1]
     if len(known) < 2 or not composed:
