@@ -54,11 +54,12 @@ class StationConfig:
     """"scale" plays scales without a model: sound on a machine that has nothing yet."""
     soundfont: Path | None = None
     """None: the one found on the system."""
-    formats: tuple[str, ...] = ("mp3", "opus")
-    """Of `radio.formats.FORMATS`; every channel is sent in each."""
+    formats: tuple[str, ...] = ("mp3", "opus", "aac", "flac", "wav")
+    """Of `radio.formats.FORMATS`; every channel is sent in each, which costs nothing while nobody listens to it."""
     bitrate: Literal[64, 80, 96, 112, 128, 160, 192, 224, 256, 320] = 128
     """MP3, kbit/s, constant."""
     opus_bitrate: Annotated[int, Within(32, 256, "kbit/s")] = 96
+    aac_bitrate: Annotated[int, Within(64, 320, "kbit/s")] = 128
     lookahead: PositiveSeconds = 20.0
     """How far the studio works ahead of the clock: the longest absence nobody hears."""
     burst: Annotated[float, Within(2, 30, "seconds")] = 4.0

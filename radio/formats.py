@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from radio import ogg
+from radio import flac, ogg
 
 RATE = 48000
 """Audio frames a second."""
@@ -30,9 +30,19 @@ class Format:
     content_type: str
     delay: int
     """Frames the sound lags behind the packets: those from the packet that starts at s on decode, from their first
-    frame of sound, to source frames s − delay and after."""
+    frame of sound, to source frames s − `delay_at(s)` and after."""
     restamp: Callable[[bytes, int, int], bytes]
     """A packet's bytes, its new number and its new start (frames); the bytes as they must be there."""
+    kbits: str | int
+    """kbit/s, or the station's setting that says them; 0: as the sound has it."""
+    grid: int = 1
+    """Frames of a codec frame, where a packet does not hold whole ones: it holds those that end within it."""
+    icy: bool = False
+    """Whether titles can be put between its bytes."""
+
+    def delay_at(self, start: int) -> int:
+        """Frames by which the sound lags behind the packet that starts at frame `start`."""
+        return self.delay + start % self.grid
 
 
 def _unstamped(data: bytes, number: int, start: int) -> bytes:
@@ -41,6 +51,10 @@ def _unstamped(data: bytes, number: int, start: int) -> bytes:
 
 def _restamped_opus(data: bytes, number: int, start: int) -> bytes:
     return ogg.restamped(data, opus_granule(start), number + HEADER_PAGES)
+
+
+def _restamped_flac(data: bytes, number: int, start: int) -> bytes:
+    return flac.renumbered(data, number)
 
 
 def opus_granule(start: int) -> int:
@@ -54,7 +68,10 @@ def opus_granule(start: int) -> int:
 FORMATS: dict[str, Format] = {
     format.name: format
     for format in (
-        Format("mp3", "mp3", "audio/mpeg", 6912, _unstamped),
-        Format("opus", "opus", "audio/ogg; codecs=opus", 0, _restamped_opus),
+        Format("mp3", "mp3", "audio/mpeg", 6912, _unstamped, "bitrate", icy=True),
+        Format("opus", "opus", "audio/ogg; codecs=opus", 0, _restamped_opus, "opus_bitrate"),
+        Format("aac", "aac", "audio/aac", 2048, _unstamped, "aac_bitrate", grid=1024, icy=True),
+        Format("flac", "flac", "audio/flac", 0, _restamped_flac, 0),
+        Format("wav", "wav", "audio/wav", 0, _unstamped, 2 * 16 * RATE // 1000),
     )
 }

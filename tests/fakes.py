@@ -29,7 +29,7 @@ class Clock:
 
 def config(*names: str, **station: object) -> Config:
     """A station of channels with these names, on any port of this machine."""
-    own = StationConfig(host="127.0.0.1", port=0, formats=("mp3", "opus"), **station)  # type: ignore[arg-type]
+    own = StationConfig(host="127.0.0.1", port=0, **station)  # type: ignore[arg-type]
     return Config(own, {name: ChannelConfig(name, name.title()) for name in names})
 
 

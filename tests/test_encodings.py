@@ -69,7 +69,7 @@ def test_a_format_wanted_late_is_made_from_where_it_is_wanted_in_time_with_its_b
     assert sent.want(4, form) == [4, 5, 6, 7, 8, 9]
     sent.send(6)
     heard = sent.heard(form, 4)
-    assert lag(heard, MUSIC[4 * BLOCK : 16 * BLOCK]) == FORMATS[form].delay
+    assert lag(heard, MUSIC[4 * BLOCK : 16 * BLOCK]) == FORMATS[form].delay_at(4 * BLOCK)
     assert all(form not in sent.packets[number].data for number in range(4))
 
 
@@ -83,7 +83,7 @@ def test_a_format_given_up_and_wanted_again_goes_on_where_it_was_given_up(form: 
     assert sent.want(2, form) == [8, 9, 10]
     sent.send(3)
     heard = sent.heard(form, 2)
-    assert lag(heard, MUSIC[2 * BLOCK : 14 * BLOCK]) == FORMATS[form].delay
+    assert lag(heard, MUSIC[2 * BLOCK : 14 * BLOCK]) == FORMATS[form].delay_at(2 * BLOCK)
 
 
 def test_wanting_the_same_again_sends_nothing_again() -> None:

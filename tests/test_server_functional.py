@@ -18,7 +18,7 @@ from radio.air import station as stations
 from radio.air.channel import Channel
 from radio.air.server import application
 from radio.air.station import Station
-from radio.formats import BLOCK, FORMATS, RATE
+from radio.formats import BLOCK, FORMATS, RATE, Format
 from radio.link import Credit
 from sound import decode
 
@@ -165,13 +165,21 @@ async def test_options_say_what_is_allowed(air: Air) -> None:
     assert body == b""
 
 
-async def test_opus_begins_with_its_headers_and_decodes(air: Air) -> None:
+@pytest.mark.parametrize("form", FORMATS.values(), ids=FORMATS)
+async def test_every_format_begins_with_its_header_and_whole_packets_and_decodes(air: Air, form: Format) -> None:
     await air.run(3)
-    _, headers, body = parse(await raw(air, b"GET /bach.opus HTTP/1.1\r\nHost: x\r\n\r\n", until=45_000))
-    assert headers["content-type"] == "audio/ogg; codecs=opus"
-    assert body[28:36] == b"OpusHead"
-    whole = body[: body.rindex(b"OggS")]
-    assert len(decode(whole)) > 2 * RATE
+    channel = air.station.transmissions["bach"].channel
+    first = channel.log.burst(channel.burst)
+    packets = [channel.log[number].data[form.name] for number in range(first, first + 8)]
+    whole = channel.headers[form.name] + b"".join(packets)
+    request = f"GET /bach.{form.extension} HTTP/1.1\r\nHost: x\r\nIcy-MetaData: 1\r\n\r\n"
+    _, headers, body = parse(await raw(air, request.encode(), until=len(whole) + 5000))
+    assert headers["content-type"] == form.content_type
+    assert ("icy-metaint" in headers) == form.icy
+    assert int(headers["x-radio-frame"]) == first * BLOCK - form.delay_at(first * BLOCK)
+    if not form.icy:
+        assert body.startswith(whole)
+    assert abs(len(decode(whole)) - 8 * BLOCK) <= max(form.grid, 312)
 
 
 async def test_the_first_listener_of_a_format_hears_what_was_made_for_nobody(air: Air) -> None:

@@ -26,8 +26,8 @@ def latin(text: str) -> str:
 
 
 def bitrate(station: StationConfig, form: Format) -> int:
-    """kbit/s of a format."""
-    return station.bitrate if form.name == "mp3" else station.opus_bitrate
+    """kbit/s of a format; 0: as the sound has it."""
+    return form.kbits if isinstance(form.kbits, int) else int(getattr(station, form.kbits))
 
 
 def headers(
@@ -53,10 +53,10 @@ def headers(
         "icy-description": channel.description,
         "icy-genre": channel.genre,
         "icy-url": station.url,
-        "icy-br": str(rate),
+        "icy-br": str(rate or ""),
         "icy-sr": str(RATE),
         "icy-pub": "0",
-        "ice-audio-info": f"channels=2;samplerate={RATE};bitrate={rate}",
+        "ice-audio-info": f"channels=2;samplerate={RATE}" + (f";bitrate={rate}" if rate else ""),
         **CORS,
     }
     if icy:

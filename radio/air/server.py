@@ -113,7 +113,7 @@ async def _audio(request: web.Request) -> web.StreamResponse:
     if mount is None:
         formats = [own.form.extension for own in found.mounts.values()]
         return _problem(request, 404, "no such format", got=extension, formats=formats)
-    icy = mount.form.name == "mp3" and request.headers.get("Icy-MetaData", "").strip() not in ("", "0")
+    icy = mount.form.icy and request.headers.get("Icy-MetaData", "").strip() not in ("", "0")
     own = station.config.station
     if request.method == "HEAD":
         return Handwritten(head(request.version, headers(own, found.config, mount.form, icy=icy)))

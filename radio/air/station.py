@@ -66,7 +66,10 @@ class Mount:
     def first_frame(self) -> int | None:
         """The source frame at which the sound of a response that begins now begins; None if none can begin yet."""
         first = self.channel.first(self.form.name)
-        return None if first is None else self.channel.log[first].start - self.form.delay
+        if first is None:
+            return None
+        start = self.channel.log[first].start
+        return start - self.form.delay_at(start)
 
     def write(self, now: float) -> None:
         """Writes what is new to every listener, and lets go of those who have ended."""

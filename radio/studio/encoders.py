@@ -5,6 +5,7 @@ An encoder belongs to one thread. A new one may take over at any packet: its fir
 
 from __future__ import annotations
 
+import struct
 from typing import Any, Protocol
 
 import av
@@ -12,7 +13,7 @@ import lameenc
 import numpy as np
 import numpy.typing as npt
 
-from radio import ogg
+from radio import flac, ogg
 from radio.config import StationConfig
 from radio.formats import BLOCK, FORMATS, HEADER_PAGES, OPUS_PRESKIP, RATE, opus_granule
 
@@ -123,6 +124,104 @@ class Opus:
         return tuple(bytes(packet) for packet in self._codec.encode(frame))
 
 
+class Aac:
+    """AAC-LC in ADTS, by FFmpeg's own encoder through PyAV.
+
+    Its frames are 1,024 long and a block no multiple of that: a packet holds the frames that end in its block, counted
+    from the channel's first, whichever encoder makes them.
+    """
+
+    content_type = FORMATS["aac"].content_type
+    FRAME = FORMATS["aac"].grid
+    PRIMING = 2 * FRAME
+    """Frames encoded and thrown away, so that a new encoder's frames overlap as those of the one before it."""
+
+    @staticmethod
+    def header(station: StationConfig) -> bytes:
+        return b""
+
+    def __init__(self, station: StationConfig, before: Samples | None = None) -> None:
+        codec: Any = av.CodecContext.create("aac", "w")
+        codec.sample_rate, codec.layout, codec.format = RATE, "stereo", "fltp"
+        codec.bit_rate = station.aac_bitrate * 1000
+        codec.open()
+        self._codec = codec
+        self._before, self._begun = before, False
+
+    def encode(self, pcm: Samples, number: int, start: int) -> bytes:
+        if not self._begun:
+            self._packets(_last(self._before, self.PRIMING + start % self.FRAME))
+            self._before, self._begun = None, True
+        return b"".join(_adts(packet) + packet for packet in self._packets(pcm))
+
+    def flush(self) -> bytes:
+        return b"".join(_adts(bytes(packet)) + bytes(packet) for packet in self._codec.encode(None))
+
+    def _packets(self, pcm: Samples) -> list[bytes]:
+        data: Any = np.ascontiguousarray(pcm.T, dtype=np.float32) / 32768
+        frame = av.AudioFrame.from_ndarray(data, format="fltp", layout="stereo")
+        frame.sample_rate = RATE
+        return [bytes(packet) for packet in self._codec.encode(frame)]
+
+
+def _adts(packet: bytes) -> bytes:
+    """The ADTS header (ISO/IEC 13818-7) of one AAC-LC frame, 48 kHz, two channels, without a checksum."""
+    size = len(packet) + 7
+    return bytes((0xFF, 0xF1, 0x4C, 0x80 | size >> 11, size >> 3 & 0xFF, (size & 7) << 5 | 0x1F, 0xFC))
+
+
+class Flac:
+    """FLAC, a frame a packet, by FFmpeg's encoder through PyAV. No frame depends on another."""
+
+    content_type = FORMATS["flac"].content_type
+
+    @staticmethod
+    def header(station: StationConfig) -> bytes:
+        return flac.stream_header(bytes(_flac().extradata))
+
+    def __init__(self, station: StationConfig, before: Samples | None = None) -> None:
+        self._codec = _flac()
+
+    def encode(self, pcm: Samples, number: int, start: int) -> bytes:
+        data: Any = np.ascontiguousarray(pcm).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(data, format="s16", layout="stereo")
+        frame.sample_rate = RATE
+        (packet,) = self._codec.encode(frame)
+        return flac.renumbered(bytes(packet), number)
+
+    def flush(self) -> bytes:
+        return b""
+
+
+def _flac() -> Any:
+    codec: Any = av.CodecContext.create("flac", "w")
+    codec.sample_rate, codec.layout, codec.format = RATE, "stereo", "s16"
+    codec.options = {"frame_size": str(BLOCK)}
+    codec.open()
+    return codec
+
+
+class Wav:
+    """Sound as it is, 16 bits, little-endian; a RIFF header that says it has no end."""
+
+    content_type = FORMATS["wav"].content_type
+
+    @staticmethod
+    def header(station: StationConfig) -> bytes:
+        endless = 0xFFFFFFFF
+        form = struct.pack("<IHHIIHH", 16, 1, 2, RATE, 4 * RATE, 4, 16)
+        return b"RIFF" + struct.pack("<I", endless) + b"WAVEfmt " + form + b"data" + struct.pack("<I", endless)
+
+    def __init__(self, station: StationConfig, before: Samples | None = None) -> None:
+        pass
+
+    def encode(self, pcm: Samples, number: int, start: int) -> bytes:
+        return pcm.astype("<i2").tobytes()
+
+    def flush(self) -> bytes:
+        return b""
+
+
 def _last(pcm: Samples | None, frames: int) -> Samples:
     """The last so many frames, silence before them where there are fewer."""
     found = np.zeros((frames, 2), dtype=np.int16)
@@ -136,5 +235,5 @@ def _scaled(pcm: Samples) -> bytes:
     return np.clip(np.rint(pcm / np.float32(LAME_SCALE)), -32768, 32767).astype("<i2").tobytes()
 
 
-ENCODERS: dict[str, type[Encoder]] = {"mp3": Mp3, "opus": Opus}
+ENCODERS: dict[str, type[Encoder]] = {"mp3": Mp3, "opus": Opus, "aac": Aac, "flac": Flac, "wav": Wav}
 """By format."""
