@@ -104,7 +104,7 @@ def figures(panel: dict[str, Any]) -> dict[str, float | None]:
 
     told: dict[str, float | None] = {
         "fidelity": panel["fidelity"] and panel["fidelity"]["mean"]["fidelity"]["value"],
-        "AUC": over(lambda group: group["against"]["auc"]["value"]),
+        "AUC": over(lambda group: group["against"]["generated"]["told"]["auc"]["value"]),
     }
     for name in ("recurrence", "loops", "adherence", "returns", "entropy of four bars"):
         for side, label in (("generated", name), ("human", f"{name}, human")):

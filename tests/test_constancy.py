@@ -11,7 +11,7 @@ import pytest
 
 from models import channel, data, model
 from music import tune
-from radio.composer import endurance
+from radio.composer import endurance, sections
 from radio.composer.constancy import Ear, excerpt
 from radio.composer.corpus import Corpus
 from radio.composer.style import WINDOW
@@ -60,7 +60,10 @@ def test_a_run_tells_what_its_streams_are_taken_for(tmp_path: Path) -> None:
     found = endurance.run(model(), (own,), 0.001, 1, out, ear=ear())["bach"]
     assert found.taken is not None
     assert set(found.taken) == {"1", "60"}
-    assert json.loads(out.read_text())["channels"]["bach"]["taken"] == found.taken
+    told = json.loads(out.read_text())
+    assert told["channels"]["bach"]["taken"] == found.taken
+    assert "\n| bach | 0.0 | " in sections.endurance(told)
+    assert "\n| bach | 0.0 | " in sections.unguarded(told)
 
 
 def test_streams_are_composed_of_pieces_that_follow_each_other() -> None:

@@ -13,15 +13,24 @@ from radio.composer.plots import CURVE
 from radio.composer.train import OPTIONS
 from radio.composer.weights import CONFIG, WEIGHTS
 
-CARD, EVALUATION, BASELINES = "README.md", "evaluation.json", "baselines.json"
+CARD, EVALUATION, NOTES = "README.md", "evaluation.json", "notes.md"
+BESIDE = {
+    "baselines": "baselines.json",
+    "ablations": "ablations.json",
+    "endurance": "endurance.json",
+    "unguarded": "endurance-unguarded.json",
+}
+"""Files of figures that other commands make, by what they are called among the figures."""
 
 
 def write(folder: Path, corpus: Corpus) -> None:
-    """Writes the card from the folder's config.json and evaluation.json."""
+    """Writes the card from the folder's config.json, evaluation.json, what else was measured, and notes.md."""
     config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     figures = json.loads((folder / EVALUATION).read_text(encoding="utf-8"))
-    if (folder / BASELINES).is_file():
-        figures["baselines"] = json.loads((folder / BASELINES).read_text(encoding="utf-8"))
+    for name, file in BESIDE.items():
+        if (folder / file).is_file():
+            figures[name] = json.loads((folder / file).read_text(encoding="utf-8"))
+    notes = [(folder / NOTES).read_text(encoding="utf-8").strip()] if (folder / NOTES).is_file() else []
     size = (folder / WEIGHTS).stat().st_size / 1e6
     text = "\n\n".join(
         (
@@ -33,6 +42,7 @@ def write(folder: Path, corpus: Corpus) -> None:
             *(f"## {title}\n\n" + tell(figures[key]) for key, title, tell in sections.MEASURED if key in figures),
             f"## Training\n\n![Training loss by slot]({CURVE})\n\n" + _training(lineage(config)),
             "## How to reproduce it\n\n" + _reproduce(lineage(config), folder.name),
+            *notes,
         )
     )
     (folder / CARD).write_text(text + "\n", encoding="utf-8")

@@ -132,6 +132,67 @@ def baselines(figures: dict[str, Any]) -> str:
     return "\n\n".join((*parts, _AUCS, _table(("style", *names, "human"), rows)))
 
 
+def ablations(figures: dict[str, Any]) -> str:
+    """What parts of the composer are worth."""
+    variants = figures["variants"]
+    whole = next(iter(variants.values()))
+    names = [name for name in whole if not name.endswith(_HUMAN)]
+    rows = {label: [_number(own[name]) for name in names] for label, own in variants.items()}
+    rows["human works"] = [_number(whole.get(name + _HUMAN)) for name in names]
+    about = (
+        f"One part at a time changed or left out: means over {figures['pieces']} pieces of each of "
+        f"{len(figures['channels'])} channels ({', '.join(figures['channels'])})."
+    )
+    return about + "\n\n" + _table(("composed", *names), rows)
+
+
+_HUMAN = ", human"
+
+
+def endurance(figures: dict[str, Any]) -> str:
+    """Hours of every channel: collapses, drift, and whether the style lasts."""
+    fidelity = figures.get("fidelity", {})
+    rows = {}
+    for channel, own in figures["channels"].items():
+        told = [fidelity[minute]["groups"].get(channel, {}).get("fidelity") for minute in fidelity]
+        drifted = ", ".join(own["drifted"]) or "nothing"
+        rows[channel] = [
+            f"{own['hours']:.1f}",
+            str(own["pieces"]),
+            _events(own["collapses"]),
+            drifted,
+            *map(_shown, told),
+        ]
+    if fidelity:
+        mean = [_shown(told["mean"]["fidelity"]) for told in fidelity.values()]
+        rows["mean"] = ["", "", "", "", *mean]
+    columns = ("channel", "hours", "pieces", "collapses", "drifted", *(f"fidelity, minute {m}" for m in fidelity))
+    return _ENDURANCE + "\n\n" + _table(columns, rows)
+
+
+def unguarded(figures: dict[str, Any]) -> str:
+    """The same without the guard, in a line a channel that collapsed or drifted."""
+    rows = {
+        channel: [f"{own['hours']:.1f}", _events(own["collapses"]), ", ".join(own["drifted"]) or "nothing"]
+        for channel, own in figures["channels"].items()
+    }
+    return _table(("channel", "hours", "collapses", "drifted"), rows)
+
+
+_ENDURANCE = """Each channel composed off the air, in several streams at once. *Collapses*: loops, silence, held notes,
+flat dynamics, or a density or an entropy that human works of the style do not have for so long. *Drifted*: features
+that moved away from those of the first half hour. *Fidelity*: as above, of an excerpt of each stream from that minute
+on."""
+
+
+def _events(collapses: dict[str, int]) -> str:
+    return ", ".join(f"{count} {kind}" for kind, count in collapses.items()) or "none"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
 _PARTS = {
     "whole": "Bits a note of all that has to be said of a piece, with its own prefix where a system knows one:",
     "roll": "Bits a note of onsets, pitches and durations alone, of pieces of one program brought to sixteenths, which "
@@ -144,6 +205,9 @@ MEASURED = (
     ("tag_swap", "The tag swapped", swaps),
     ("attack", "Openings of training works as prompts", attack),
     ("baselines", "Beside five other systems", baselines),
+    ("ablations", "What its parts are worth", ablations),
+    ("endurance", "Hours of it", endurance),
+    ("unguarded", "Hours of it without the guard", unguarded),
 )
 """What is told only of a full evaluation: its key, its heading, and how."""
 
