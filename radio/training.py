@@ -67,8 +67,9 @@ def _add_train(commands: Any) -> None:
         help="share of other windows with a prefix that does not fit, against its weight (default: 0)",
     )  # fmt: skip
     train.add_argument(
-        "--recast", type=float, default=0.0, metavar="S", help="share of windows played by other programs (default: 0)"
-    )
+        "--recast", type=float, default=0.0, metavar="S",
+        help="share of other windows that are played by other programs (default: 0)",
+    )  # fmt: skip
     train.add_argument("--resume", action="store_true", help="go on from the folder's last checkpoint")
     train.add_argument("--fuse", action="store_true", help="compile first; needs a C++ compiler")
     train.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to train")

@@ -133,14 +133,15 @@ def test_music_recast_has_other_programs_in_the_order_that_the_grammar_wants() -
     ]
 
 
-def test_windows_are_recast_as_often_as_asked_for() -> None:
+@pytest.mark.parametrize(("openings", "least", "most"), [(0.0, 0.15, 0.35), (1.0, 0.0, 0.0)])
+def test_windows_are_recast_as_often_as_asked_for_but_not_openings(openings: float, least: float, most: float) -> None:
     found = Corpus.load(data())
-    drawn = Windows(found, found.split(validation=False), 100, seed=1, recast=0.5)
+    drawn = Windows(found, found.split(validation=False), 70, seed=1, openings=openings, recast=0.5)
     own = {e.style: e.programs[0] for e in found.entries}
     start = tokens.RANGES["program"].start
     heard = [(int(e.positions[e.positions[:, 0] < tokens.BAR][0, 1]) - start, own[e.style]) for e in drawn.batch(200)]
     # The corpus has two programs: every second draw is the piece's own again.
-    assert 0.15 < np.mean([program != usual for program, usual in heard]) < 0.35
+    assert least <= np.mean([program != usual for program, usual in heard]) <= most
 
 
 def test_prefix_fields_are_dropped_at_random() -> None:

@@ -101,8 +101,8 @@ class Windows:
             doubt: share of the other windows whose prefix names another piece's style, composer and form, so that
                 the model learns to believe the notes where they contradict the prefix: else a prefix that was heard
                 with a few works only costs more than it tells of any other.
-            recast: share of the windows that are given other programs, drawn as often as pieces have them, so that
-                the model believes the instruments it has heard more than those its prefix has led it to expect.
+            recast: share of the other windows that are given other programs, drawn as often as pieces have them, so
+                that the model believes the instruments it has heard more than those its prefix led it to expect.
         """
         self.recast = recast
         heard = Counter(program for entry in entries for program in entry.programs if program != DRUMS)
@@ -159,7 +159,7 @@ class Windows:
         prefix = thinned(prefix, self.rng)
         count = min(len(positions), window.start + room - (window.stop - window.first))
         moved = transposed(positions, shift)
-        if self.recast and self.rng.random() < self.recast:
+        if window.start and self.rng.random() < self.recast:
             moved = recast(moved, self._parts(entry))
         return example(prefix, held(moved, window, count), entry.style)
 

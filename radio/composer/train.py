@@ -57,7 +57,7 @@ class TrainConfig:
     doubt: float = 0.0
     """Share of the other windows whose prefix is of another piece."""
     recast: float = 0.0
-    """Share of the windows that are given other programs."""
+    """Share of the other windows that are given other programs."""
     decay: float = 0.03
     warmup: int = 40
     """Steps."""
