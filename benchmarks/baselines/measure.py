@@ -20,12 +20,9 @@ from benchmarks.baselines.roll import fits, quantised
 from radio.composer.corpus import Corpus, Entry
 
 # The same pieces must be measured, so they are chosen by the same function.
-from radio.composer.evaluate import chosen_from
+from radio.composer.evaluate import MEASURED, chosen_from
 from radio.music import tokens
 from radio.music.score import Prefix
-
-LONGEST = 3000
-"""Positions of a piece that are measured at most."""
 
 
 class Measured(Protocol):
@@ -69,16 +66,16 @@ def whole(corpus: Corpus, budget: int, seed: int) -> Iterator[Part]:
     """What `bits_per_note` measures with the same budget and seed."""
     for style, own, rng in _by_style(corpus, seed):
         chosen = chosen_from(own, budget, rng)
-        yield Part(style, chosen, [corpus.of(entry)[:LONGEST] for entry in chosen])
+        yield Part(style, chosen, [corpus.of(entry)[:MEASURED] for entry in chosen])
 
 
 def rolls(corpus: Corpus, budget: int, seed: int) -> Iterator[Part]:
     """Pieces that a roll can hold, brought to sixteenths; styles that have none are passed over."""
     for style, own, rng in _by_style(corpus, seed):
-        fitting = [entry for entry in own if fits(corpus.of(entry)[:LONGEST])]
+        fitting = [entry for entry in own if fits(corpus.of(entry)[:MEASURED])]
         chosen = chosen_from(fitting, budget, rng)
         if chosen:
-            yield Part(style, chosen, [_quantised(entry, corpus.of(entry)[:LONGEST]) for entry in chosen])
+            yield Part(style, chosen, [_quantised(entry, corpus.of(entry)[:MEASURED]) for entry in chosen])
 
 
 def _by_style(corpus: Corpus, seed: int) -> Iterator[tuple[str, list[Entry], np.random.Generator]]:

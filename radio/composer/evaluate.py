@@ -26,6 +26,8 @@ from radio.music.score import Prefix
 KINDS = ("right", "none", "wrong")
 WRONG = 5
 """Wrong prefixes that each piece is measured with."""
+MEASURED = 3000
+"""Positions of a piece that are measured at most."""
 LN2 = math.log(2)
 
 
@@ -66,10 +68,10 @@ def prefixes(entry: Entry, others: Mapping[str, Sequence[Entry]], rng: np.random
 
 
 def chosen_from(entries: Sequence[Entry], budget: int, rng: np.random.Generator) -> list[Entry]:
-    """Pieces in random order until `budget` positions are reached, at least three if there are."""
+    """Pieces in random order until `budget` positions are reached, MEASURED at most of each; three at least."""
     chosen: list[Entry] = []
     for index in rng.permutation(len(entries)):
-        if len(chosen) >= 3 and sum(e.count for e in chosen) >= budget:
+        if len(chosen) >= 3 and sum(min(e.count, MEASURED) for e in chosen) >= budget:
             break
         chosen.append(entries[index])
     return chosen
@@ -81,11 +83,10 @@ def bits_per_note(
     corpus: Corpus,
     *,
     budget: int = 12000,
-    longest: int = 3000,
     seed: int = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Figures]:
-    """Figures of every style's validation pieces, about `budget` positions of each, at most `longest` of a piece."""
+    """Figures of every style's validation pieces, about `budget` positions of each, MEASURED at most of a piece."""
     entries = corpus.split(validation=True)
     of = {style: [e for e in entries if e.style == style] for style in sorted({e.style for e in entries})}
     found: dict[str, Figures] = {}
@@ -95,7 +96,7 @@ def bits_per_note(
         bits: dict[str, float] = {}
         notes = 0
         for entry in chosen:
-            positions = corpus.of(entry)[:longest]
+            positions = corpus.of(entry)[:MEASURED]
             notes += int((positions[:, 0] < tokens.BAR).sum())
             for kind, given in prefixes(entry, of, rng).items():
                 if given:
