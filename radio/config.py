@@ -64,8 +64,6 @@ class StationConfig:
     """How far the studio works ahead of the clock: the longest absence nobody hears."""
     burst: Annotated[float, Within(2, 30, "seconds")] = 4.0
     """Sound sent at once to a listener who joins."""
-    metaint: Annotated[int, Within(1024, 65536, "bytes")] = 16000
-    """Bytes of audio between two ICY titles."""
     feed_lead: Annotated[float, Within(0, 30, "seconds")] = 2.0
     """How long before their sound the feed sends events."""
     loudness: Annotated[float, Within(-36, -8, "LUFS")] = -16.0

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from radio.air import icy
+from radio.air.log import PacketLog
+from radio.air.titled import Titled
+from radio.formats import BLOCK
+from radio.link import Packet
 
 
 def strict_parse(stream: bytes, metaint: int) -> tuple[bytes, list[str]]:
@@ -31,11 +36,18 @@ def strict_parse(stream: bytes, metaint: int) -> tuple[bytes, list[str]]:
 hostile = st.text(max_size=60) | st.sampled_from(["it's", "a';b", "'", "''';", "🎹" * 2000, "שלום", "x\0y", "Ü" * 5000])
 
 
+def interleaved(parts: Iterable[tuple[bytes, str]], metaint: int) -> bytes:
+    """All parts one after the other, as a listener gets them who joins at the first."""
+    phase, out = icy.Phase(metaint), b""
+    for audio, title in parts:
+        data, phase = icy.interleave(audio, title, phase, metaint)
+        out += data
+    return out
+
+
 @given(st.lists(st.tuples(st.binary(max_size=150), hostile), max_size=12), st.integers(1, 64))
 def test_a_strict_player_hears_every_byte_and_reads_every_title(parts: list[tuple[bytes, str]], metaint: int) -> None:
-    interleaver = icy.Interleaver(metaint)
-    stream = b"".join(interleaver.feed(audio, title) for audio, title in parts)
-    audio, titles = strict_parse(stream, metaint)
+    audio, titles = strict_parse(interleaved(parts, metaint), metaint)
     assert audio == b"".join(audio for audio, _ in parts)
     allowed = {icy.clean(title) for _, title in parts}
     assert all(any(whole.startswith(title) for whole in allowed) for title in titles)
@@ -44,12 +56,50 @@ def test_a_strict_player_hears_every_byte_and_reads_every_title(parts: list[tupl
 
 @given(st.binary(max_size=500), st.lists(st.integers(0, 80), max_size=9), st.integers(1, 64))
 def test_how_the_audio_is_cut_does_not_matter(audio: bytes, cuts: list[int], metaint: int) -> None:
-    whole = icy.Interleaver(metaint).feed(audio, "A title")
-    split, at, out = icy.Interleaver(metaint), 0, b""
-    for size in cuts:
-        out += split.feed(audio[at : at + size], "A title")
-        at += size
-    assert out + split.feed(audio[at:], "A title") == whole
+    ends = [0, *itertools.accumulate(cuts), len(audio)]
+    parts = [audio[start:end] for start, end in itertools.pairwise(ends)]
+    assert interleaved([(part, "A title") for part in parts], metaint) == interleaved([(audio, "A title")], metaint)
+
+
+@given(st.integers(1024, 9600), st.data())
+def test_a_filler_is_a_tag_that_brings_a_beginner_into_phase_with_the_others(metaint: int, data: st.DataObject) -> None:
+    left = data.draw(st.integers(1, metaint))
+    fill = icy.filler(icy.Phase(left, "One"), metaint)
+    _, phase = icy.interleave(fill, "One", icy.Phase(metaint), metaint)
+    assert phase.left == left
+    if fill:
+        assert fill[:3] == b"ID3"
+        size = sum(byte << shift for byte, shift in zip(fill[6:10], (21, 14, 7, 0), strict=True))
+        assert (len(fill), set(fill[10:]) | {0}) == (10 + size, {0})
+
+
+@given(
+    st.lists(st.tuples(st.binary(min_size=2, max_size=40), st.sampled_from("ABC")), min_size=3, max_size=40),
+    st.lists(st.integers(0, 37), min_size=1, max_size=4),
+    st.integers(16, 64),
+)
+def test_all_who_join_are_soon_written_the_very_same_bytes(
+    parts: list[tuple[bytes, str]], joins: list[int], metaint: int
+) -> None:
+    log = PacketLog()
+    for number, (audio, title) in enumerate(parts):
+        log.append(Packet("bach", number, BLOCK * number, BLOCK, {"mp3": audio}, title=title))
+    titled = Titled(log, "mp3", metaint)
+    heard: dict[int, list[bytes]] = {}
+    for first in sorted({min(join, len(parts) - 1) for join in joins}):
+        start, phase = titled.begin(first)
+        heard[first] = []
+        for number in range(first, len(parts)):
+            data, phase = titled.packet(number, phase)
+            heard[first].append(data)
+        audio, titles = strict_parse(start + b"".join(heard[first]), metaint)
+        assert audio.endswith(b"".join(audio for audio, _ in parts[first:]))
+        assert set(titles) <= {title for _, title in parts[first:]}
+    earliest = heard[min(heard)]
+    for first, own in heard.items():
+        others = earliest[first - min(heard) :]
+        apart = [index for index, (data, other) in enumerate(zip(own, others, strict=True)) if data is not other]
+        assert sum(len(data) for data in own[: max(apart, default=0)]) <= 2 * metaint + 64
 
 
 @given(hostile)
@@ -60,9 +110,9 @@ def test_a_block_is_whole_sixteens_and_never_too_long(title: str) -> None:
 
 
 def test_the_title_comes_in_full_at_first_and_then_only_when_it_changes() -> None:
-    interleaver = icy.Interleaver(4)
-    assert interleaver.feed(b"aaaabbbb", "One") == b"aaaa" + icy.block("One") + b"bbbb\0"
-    assert interleaver.feed(b"cccc", "Two") == b"cccc" + icy.block("Two")
+    assert interleaved([(b"aaaabbbb", "One"), (b"cccc", "Two")], 4) == b"".join(
+        (b"aaaa", icy.block("One"), b"bbbb\0", b"cccc", icy.block("Two"))
+    )
 
 
 @pytest.mark.parametrize(

@@ -31,12 +31,12 @@ def bitrate(station: StationConfig, form: Format) -> int:
 
 
 def headers(
-    station: StationConfig, channel: ChannelConfig, form: Format, *, icy: bool, frame: int | None = None
+    station: StationConfig, channel: ChannelConfig, form: Format, *, metaint: int = 0, frame: int | None = None
 ) -> dict[str, str]:
     """The headers of an audio response.
 
     Args:
-        icy: titles will be put into the audio (the listener sent `Icy-MetaData: 1`).
+        metaint: bytes of audio between two titles in it; 0: none are (the listener did not send `Icy-MetaData: 1`).
         frame: the source frame at which its sound begins; None if there is none (HEAD).
     """
     rate = bitrate(station, form)
@@ -59,8 +59,8 @@ def headers(
         "ice-audio-info": f"channels=2;samplerate={RATE}" + (f";bitrate={rate}" if rate else ""),
         **CORS,
     }
-    if icy:
-        own["icy-metaint"] = str(station.metaint)
+    if metaint:
+        own["icy-metaint"] = str(metaint)
     if frame is not None:
         own["X-Radio-Frame"] = str(frame)
     return {name: latin(value) for name, value in own.items() if value}

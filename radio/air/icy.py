@@ -2,11 +2,16 @@
 
 After every `metaint` bytes of audio comes one length byte L and then 16 × L bytes of text, padded with NUL; L is 0 when
 nothing has changed. There is no escape in the text: it ends at "';".
+
+All who listen to a mount with titles are brought into one phase, so that they can be written the same bytes.
 """
 
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import dataclass
+
+from radio.formats import BLOCK, RATE
 
 LONGEST = 255 * 16
 """Bytes of the longest text, padding included."""
@@ -28,27 +33,47 @@ def block(title: str, url: str = "") -> bytes:
     return bytes((length,)) + whole.ljust(16 * length, b"\0")
 
 
-class Interleaver:
-    """Puts titles into one listener's audio, every `metaint` bytes of it."""
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """Where in the audio one stands: bytes until the next block, and the title that was told last."""
 
-    def __init__(self, metaint: int) -> None:
-        self.metaint = metaint
-        self._left = metaint
-        self._title: str | None = None
+    left: int
+    title: str | None = None
 
-    def feed(self, audio: bytes, title: str) -> bytes:
-        """`audio`, which belongs to `title`, with metadata blocks where they fall due.
 
-        The full block comes at the first place after a title changed, a zero byte at all others.
-        """
-        parts = []
-        at = 0
-        while len(audio) - at >= self._left:
-            parts.append(audio[at : at + self._left])
-            at += self._left
-            self._left = self.metaint
-            parts.append(b"\0" if title == self._title else block(title))
-            self._title = title
-        parts.append(audio[at:])
-        self._left -= len(audio) - at
-        return b"".join(parts)
+def interval(bitrate: int) -> int:
+    """Bytes of audio between two blocks: those of a packet, so that at a constant bitrate (kbit/s) a title begins with
+    the very byte that it is the title of."""
+    return bitrate * 125 * BLOCK // RATE
+
+
+def interleave(audio: bytes, title: str, phase: Phase, metaint: int) -> tuple[bytes, Phase]:
+    """`audio`, which belongs to `title`, with blocks where they fall due, and the phase after it.
+
+    A block is empty where its title has been told.
+    """
+    parts = []
+    at, left, told = 0, phase.left, phase.title
+    while len(audio) - at >= left:
+        parts.append(audio[at : at + left])
+        at, left = at + left, metaint
+        parts.append(b"\0" if title == told else block(title))
+        told = title
+    parts.append(audio[at:])
+    return b"".join(parts), Phase(left - (len(audio) - at), told)
+
+
+TAG = 10
+"""Bytes of the shortest filler."""
+
+
+def filler(phase: Phase, metaint: int) -> bytes:
+    """An ID3v2.4 tag of padding alone: a stream that begins with it comes to its first block when `phase` does.
+
+    Players pass over such a tag before MP3 and AAC alike. Empty where the phase is that of a beginning.
+    """
+    size = metaint - phase.left
+    if not size:
+        return b""
+    body = size - TAG + metaint * (size < TAG)
+    return b"ID3\4\0\0" + bytes(body >> shift & 0x7F for shift in (21, 14, 7, 0)) + bytes(body)

@@ -12,8 +12,8 @@ import asyncio
 import socket
 import struct
 
-from radio.air.icy import Interleaver
 from radio.air.log import PacketLog
+from radio.air.titled import Titled
 
 PATIENCE = 30.0
 """Seconds a listener may take nothing."""
@@ -28,12 +28,17 @@ class Listener:
     """One HTTP audio response under way."""
 
     def __init__(
-        self, transport: asyncio.Transport, log: PacketLog, form: str, number: int, icy: Interleaver | None, now: float
+        self, transport: asyncio.Transport, log: PacketLog, form: str, number: int, titled: Titled | None, now: float
     ) -> None:
         self.transport, self.log, self.form = transport, log, form
         self.number = number
         """The packet that comes next."""
-        self.icy = icy
+        self.titled = titled
+        """None: no titles are wanted."""
+        self.first = b""
+        """What comes before the first packet."""
+        if titled:
+            self.first, self._phase = titled.begin(number)
         self.sent = 0
         """Bytes of audio and titles."""
         self.gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -69,8 +74,8 @@ class Listener:
                 # Only if the studio went away just as it began with this format.
                 self.end("off air")
                 return
-            if self.icy:
-                data = self.icy.feed(data, packet.title)
+            if self.titled:
+                data, self._phase = self.titled.packet(number, self._phase)
             self.transport.write(data)
             self.sent += len(data)
             self.number = number + 1

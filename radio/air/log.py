@@ -69,6 +69,10 @@ class PacketLog:
             number -= 1
         return number
 
+    def whole(self, formats: Collection[str], start: int, stop: int) -> bool:
+        """Whether every packet from `start` and before `stop` is there in the formats."""
+        return self.from_which(formats, start, stop) <= start
+
     def finished(self, formats: Collection[str] = ()) -> list[Packet]:
         """The packets of the last finished piece; of all there is where no piece is whole.
 

@@ -114,9 +114,9 @@ async def _audio(request: web.Request) -> web.StreamResponse:
         formats = [own.form.extension for own in found.mounts.values()]
         return _problem(request, 404, "no such format", got=extension, formats=formats)
     icy = mount.form.icy and request.headers.get("Icy-MetaData", "").strip() not in ("", "0")
-    own = station.config.station
+    own, metaint = station.config.station, mount.metaint * icy
     if request.method == "HEAD":
-        return Handwritten(head(request.version, headers(own, found.config, mount.form, icy=icy)))
+        return Handwritten(head(request.version, headers(own, found.config, mount.form, metaint=metaint)))
     if not found.channel.log:
         return _problem(request, 503, f"{found.channel.name} is not on the air yet", state=found.channel.state)
     if station.listeners >= own.max_listeners:
@@ -124,7 +124,7 @@ async def _audio(request: web.Request) -> web.StreamResponse:
     frame = await station.supplied(found, mount)
     if frame is None:
         return _problem(request, 503, f"{mount.path} cannot be made now", studio=station.studio)
-    begin = head(request.version, headers(own, found.config, mount.form, icy=icy, frame=frame))
+    begin = head(request.version, headers(own, found.config, mount.form, metaint=metaint, frame=frame))
     if tune := request.query.get("tune", "")[: feed.LONGEST_TUNE]:
         found.feed.tuned(tune, frame)
     return await _listen(request, station, mount, begin, icy=icy)

@@ -14,9 +14,11 @@ from typing import Any
 
 from radio.air.channel import BLOCK_SECONDS, Channel
 from radio.air.feed import Feed
-from radio.air.icy import Interleaver
+from radio.air.head import bitrate
+from radio.air.icy import interval
 from radio.air.listener import Listener
-from radio.config import ChannelConfig, Config
+from radio.air.titled import Titled
+from radio.config import ChannelConfig, Config, StationConfig
 from radio.errors import LinkError
 from radio.formats import FORMATS
 from radio.link import Encoded, Packet
@@ -34,8 +36,11 @@ PATIENCE = 8.0
 class Mount:
     """A channel in one format: its listeners."""
 
-    def __init__(self, channel: Channel, form: str, metaint: int) -> None:
-        self.channel, self.form, self.metaint = channel, FORMATS[form], metaint
+    def __init__(self, channel: Channel, form: str, station: StationConfig) -> None:
+        self.channel, self.form = channel, FORMATS[form]
+        self.metaint = interval(bitrate(station, self.form))
+        """Bytes of audio between two titles."""
+        self.titled = Titled(channel.log, form, self.metaint)
         self.listeners: set[Listener] = set()
         self.heard = -LINGER
         """When somebody listened, or wanted to, last."""
@@ -52,12 +57,8 @@ class Mount:
         """Begins a response: head, format header and burst leave at once."""
         first = self.channel.first(self.form.name)
         assert first is not None, f"{self.path} has nothing to send yet"
-        interleaver = Interleaver(self.metaint) if icy else None
-        listener = Listener(transport, self.channel.log, self.form.name, first, interleaver, now)
-        start = self.channel.headers.get(self.form.name, b"")
-        if interleaver and start:
-            start = interleaver.feed(start, self.channel.title)
-        transport.write(head + start)
+        listener = Listener(transport, self.channel.log, self.form.name, first, self.titled if icy else None, now)
+        transport.write(head + (listener.first or self.channel.headers.get(self.form.name, b"")))
         listener.write(now)
         self.listeners.add(listener)
         self.peak = max(self.peak, len(self.listeners))
@@ -103,7 +104,7 @@ class Transmission:
         self.channel = Channel(
             own.name, lookahead=config.lookahead(own.name), burst=station.burst, lead=station.feed_lead
         )
-        self.mounts = {form: Mount(self.channel, form, station.metaint) for form in station.formats}
+        self.mounts = {form: Mount(self.channel, form, station) for form in station.formats}
         self.feed = Feed(self.channel)
         self.channel.on_staged = self.feed.staged
         self.told = 0.0
