@@ -15,7 +15,7 @@ from radio.formats import BLOCK, RATE
 from radio.link import Credit, Position, pack
 from radio.music.events import NoteEvent
 from radio.studio import soundfont
-from radio.studio.encoders import ENCODERS
+from radio.studio.encoders import CODECS, encoder
 from radio.studio.encodings import Encodings
 from radio.studio.limiter import Limiter
 from radio.studio.loudness import Weighting
@@ -61,13 +61,13 @@ def main() -> None:
     rows.append(["loudness", times(lambda n: weighting.groups(music[n % 16]))])
     rows.append(["limiter", times(lambda n: limiter.push(music[n % 16]))])
     pcm = [np.rint(block * 32767).astype(np.int16) for block in music]
-    for name, make in ENCODERS.items():
-        encoder = make(station)
-        rows.append([f"{name} encoder", times(lambda n, e=encoder: e.encode(pcm[n % 16], n, n * BLOCK))])  # type: ignore[misc]
+    for name in CODECS:
+        made = encoder(station, name)
+        rows.append([f"{name} encoder", times(lambda n, e=made: e.encode(pcm[n % 16], n, n * BLOCK))])  # type: ignore[misc]
     with tempfile.TemporaryDirectory() as state:
         own = StationConfig(state=Path(state))
         config = load(None)
-        for formats in ((), ("mp3",), tuple(ENCODERS)):
+        for formats in ((), ("mp3",), tuple(CODECS)):
             programme = Programme(own, config.channels["chopin"], ScaleComposer(1), Position(0, 0, True), font)
             encodings = Encodings(own, "chopin", 0)
             programme.next_sound(1.0)

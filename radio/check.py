@@ -98,12 +98,11 @@ def _encoders(config: Config) -> Iterator[Finding]:
     import numpy as np
 
     from radio.formats import BLOCK
-    from radio.studio.encoders import ENCODERS
+    from radio.studio.encoders import encoder
 
     for name in config.station.formats:
         try:
-            encoder = ENCODERS[name](config.station)
-            data = encoder.encode(np.zeros((BLOCK, 2), dtype=np.int16), 0, 0)
+            data = encoder(config.station, name).encode(np.zeros((BLOCK, 2), dtype=np.int16), 0, 0)
             yield Finding(f"encoder {name}", f"{len(data)} bytes a packet")
         except Exception as error:  # whatever a codec's library raises is what the operator must read
             yield Finding(f"encoder {name}", f"{type(error).__name__}: {error}", f"leave {name} out of formats")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from radio.errors import ConfigError
+from radio.formats import FORMATS, Format
 from radio.music.score import Meter
 from radio.tables import Within, make, near
 
@@ -54,7 +55,7 @@ class StationConfig:
     """"scale" plays scales without a model: sound on a machine that has nothing yet."""
     soundfont: Path | None = None
     """None: the one found on the system."""
-    formats: tuple[str, ...] = ("mp3", "opus", "aac", "flac", "wav")
+    formats: tuple[str, ...] = tuple(FORMATS)
     """Of `radio.formats.FORMATS`; every channel is sent in each, which costs nothing while nobody listens to it."""
     bitrate: Literal[64, 80, 96, 112, 128, 160, 192, 224, 256, 320] = 128
     """MP3, kbit/s, constant."""
@@ -83,6 +84,10 @@ class StationConfig:
     def address(self) -> str:
         """The link's address: a unix socket's path, or host:port."""
         return self.link or str(self.state / "link.sock")
+
+    def kbits(self, form: Format) -> int:
+        """kbit/s of a format; 0: as the sound has it."""
+        return form.kbits if isinstance(form.kbits, int) else int(getattr(self, form.kbits))
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,8 +275,6 @@ def _has_port(link: str) -> bool:
 
 def _station_problems(station: StationConfig) -> Iterator[str]:
     """What no single key of the station can be blamed for."""
-    from radio.formats import FORMATS
-
     for name in ("burst", "feed_lead"):
         if getattr(station, name) >= station.lookahead:
             yield f"{name}: got {getattr(station, name):g}, wanted less than lookahead ({station.lookahead:g})"

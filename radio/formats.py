@@ -7,7 +7,7 @@ packets be spliced with another's, at any packet. No encoder here: those are `ra
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from radio import flac, ogg
 
@@ -35,10 +35,17 @@ class Format:
     """A packet's bytes, its new number and its new start (frames); the bytes as they must be there."""
     kbits: str | int
     """kbit/s, or the station's setting that says them; 0: as the sound has it."""
+    codec: str = ""
+    """The codec's name, which is the format's own where nothing else is said."""
     grid: int = 1
     """Frames of a codec frame, where a packet does not hold whole ones: it holds those that end within it."""
     icy: bool = False
     """Whether titles can be put between its bytes."""
+
+    def at(self, kbits: int) -> Format:
+        """The same at another bit rate: `mp3-192`, sent as `/bach.192.mp3`."""
+        own = f"{self.name}-{kbits}"
+        return replace(self, name=own, extension=f"{kbits}.{self.extension}", kbits=kbits, codec=self.name)
 
     def delay_at(self, start: int) -> int:
         """Frames by which the sound lags behind the packet that starts at frame `start`."""
@@ -65,13 +72,19 @@ def opus_granule(start: int) -> int:
     return start + BLOCK
 
 
+_MP3 = Format("mp3", "mp3", "audio/mpeg", 6912, _unstamped, "bitrate", icy=True)
+_AAC = Format("aac", "aac", "audio/aac", 2048, _unstamped, "aac_bitrate", grid=1024, icy=True)
 FORMATS: dict[str, Format] = {
     format.name: format
     for format in (
-        Format("mp3", "mp3", "audio/mpeg", 6912, _unstamped, "bitrate", icy=True),
+        _MP3,
         Format("opus", "opus", "audio/ogg; codecs=opus", 0, _restamped_opus, "opus_bitrate"),
-        Format("aac", "aac", "audio/aac", 2048, _unstamped, "aac_bitrate", grid=1024, icy=True),
+        _AAC,
         Format("flac", "flac", "audio/flac", 0, _restamped_flac, 0),
         Format("wav", "wav", "audio/wav", 0, _unstamped, 2 * 16 * RATE // 1000),
+        _MP3.at(192),
+        _MP3.at(320),
+        _AAC.at(64),
+        _AAC.at(256),
     )
 }

@@ -8,31 +8,31 @@ import pytest
 from radio.config import StationConfig
 from radio.formats import BLOCK, FORMATS
 from radio.ogg import pages
-from radio.studio.encoders import ENCODERS
+from radio.studio.encoders import CODECS, codec, encoder
 from sound import Pcm, decode, decode_mpg123, lag, noise, samples, tone
 
 BLOCKS = 12
 SETTLING = 4608
 """Frames after a join or splice that may differ: MP3's bit reservoir, Opus's prediction."""
-every = pytest.mark.parametrize("name", ENCODERS)
+every = pytest.mark.parametrize("name", CODECS)
 
 
 def encode(name: str, sound: Pcm, *, restart_at: int | None = None, **station: int) -> list[bytes]:
     """The packets of the sound; a new encoder takes over at block `restart_at`."""
     config = StationConfig(**station)  # type: ignore[arg-type]
-    encoder = ENCODERS[name](config)
+    made = encoder(config, name)
     pcm = samples(sound)
     packets = []
     for number in range(len(sound) // BLOCK):
         start = number * BLOCK
         if number == restart_at:
-            encoder = ENCODERS[name](config, before=pcm[:start])
-        packets.append(encoder.encode(pcm[start : start + BLOCK], number, start))
+            made = encoder(config, name, pcm[:start])
+        packets.append(made.encode(pcm[start : start + BLOCK], number, start))
     return packets
 
 
 def header(name: str) -> bytes:
-    return ENCODERS[name].header(StationConfig())
+    return codec(name).header("The radio")
 
 
 def likeness(one: Pcm, other: Pcm) -> float:
@@ -113,6 +113,13 @@ def test_every_opus_packet_is_one_page_of_twelve_frames() -> None:
         assert page.granule == (number + 1) * BLOCK
 
 
+@pytest.mark.parametrize("name", [name for name, form in FORMATS.items() if form.codec])
+def test_a_format_at_another_bit_rate_keeps_to_it(name: str) -> None:
+    sound = noise(BLOCKS * BLOCK, level=0.2)
+    size = sum(map(len, encode(name, sound)))
+    assert size / (StationConfig().kbits(FORMATS[name]) * 125 * BLOCKS * 0.24) == pytest.approx(1.0, abs=0.1)
+
+
 def test_opus_keeps_to_its_bitrate_for_tonal_music() -> None:
     sound = tone(BLOCKS * BLOCK, 440, 0.3) + tone(BLOCKS * BLOCK, 554, 0.2) + tone(BLOCKS * BLOCK, 659, 0.2)
     size = sum(map(len, encode("opus", sound, opus_bitrate=96)))
@@ -122,8 +129,8 @@ def test_opus_keeps_to_its_bitrate_for_tonal_music() -> None:
 def test_what_mp3_holds_back_comes_with_flush() -> None:
     sound = noise(4 * BLOCK)
     pcm = samples(sound)
-    encoder = ENCODERS["mp3"](StationConfig())
-    packets = [encoder.encode(pcm[n * BLOCK : (n + 1) * BLOCK], n, n * BLOCK) for n in range(4)]
-    heard = decode(b"".join(packets) + encoder.flush())
+    mp3 = encoder(StationConfig(), "mp3")
+    packets = [mp3.encode(pcm[n * BLOCK : (n + 1) * BLOCK], n, n * BLOCK) for n in range(4)]
+    heard = decode(b"".join(packets) + mp3.flush())
     delay = FORMATS["mp3"].delay
     assert likeness(heard[delay : delay + 4 * BLOCK], sound) > 0.7

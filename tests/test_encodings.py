@@ -9,13 +9,13 @@ import pytest
 from radio.config import StationConfig
 from radio.formats import BLOCK, FORMATS
 from radio.link import Credit, Packet
-from radio.studio.encoders import ENCODERS
+from radio.studio.encoders import CODECS, encoder
 from radio.studio.encodings import Encodings
 from radio.studio.programme import Sound
 from sound import decode, lag, noise, samples
 
 MUSIC = noise(40 * BLOCK)
-every = pytest.mark.parametrize("form", ENCODERS)
+every = pytest.mark.parametrize("form", CODECS)
 
 
 def credit(since: int, *formats: str) -> Credit:
@@ -126,7 +126,7 @@ def test_after_a_restart_new_encoders_begin_with_the_sound_before(form: str) -> 
     again.packets |= whole.packets
     assert lag(again.heard(form, 0), MUSIC[: 16 * BLOCK]) == FORMATS[form].delay
     first = again.packets[10].data[form]
-    assert first == ENCODERS[form](StationConfig(), samples(MUSIC[9 * BLOCK : 10 * BLOCK])).encode(
+    assert first == encoder(StationConfig(), form, samples(MUSIC[9 * BLOCK : 10 * BLOCK])).encode(
         again.sound(10).pcm, 10, 10 * BLOCK
     )
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from radio import flac
 from radio.config import StationConfig
 from radio.formats import BLOCK
-from radio.studio.encoders import ENCODERS
+from radio.studio.encoders import codec, encoder
 from sound import decode, noise, samples
 
 numbers = st.integers(0, 2**31 - 1)
@@ -19,7 +19,7 @@ numbers = st.integers(0, 2**31 - 1)
 
 @lru_cache
 def frame() -> bytes:
-    return ENCODERS["flac"](StationConfig()).encode(samples(noise(BLOCK)), 0, 0)
+    return encoder(StationConfig(), "flac").encode(samples(noise(BLOCK)), 0, 0)
 
 
 def slow_checksum(data: bytes, generator: int, bits: int) -> int:
@@ -60,11 +60,11 @@ def test_a_frame_moved_and_moved_again_is_the_frame_moved_at_once(one: int, othe
 
 @pytest.mark.parametrize("number", [0, 5_000_000])
 def test_a_stream_may_begin_with_any_frame(number: int) -> None:
-    head = ENCODERS["flac"].header(StationConfig())
-    encoder = ENCODERS["flac"](StationConfig())
+    head = codec("flac").header("The radio")
+    made = encoder(StationConfig(), "flac")
     sound = noise(4 * BLOCK)
     pcm = samples(sound)
-    frames = [encoder.encode(pcm[n * BLOCK : (n + 1) * BLOCK], number + n, 0) for n in range(4)]
+    frames = [made.encode(pcm[n * BLOCK : (n + 1) * BLOCK], number + n, 0) for n in range(4)]
     heard = decode(head + b"".join(frames))
     assert (samples(heard) == pcm).mean() > 0.99
 

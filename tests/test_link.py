@@ -13,7 +13,7 @@ from radio.errors import LinkError
 from radio.formats import BLOCK
 from radio.link import Credit, Encoded, Hello, Packet, Position, Report, SignOn, Skip, Stop, Trouble
 from radio.music.events import BarEvent, ControlEvent, NoteEvent, PieceEvent
-from radio.studio.encoders import ENCODERS
+from radio.studio.encoders import encoder
 from sound import noise, samples
 
 text = st.text(max_size=20)
@@ -95,6 +95,6 @@ def test_a_moved_packet_keeps_its_sound_and_takes_its_events_along() -> None:
 
 def test_a_packet_takes_another_format_with_its_own_stamp() -> None:
     pcm = samples(noise(BLOCK))
-    there, here = (ENCODERS["opus"](StationConfig()).encode(pcm, number, number * BLOCK) for number in (3, 9))
+    there, here = (encoder(StationConfig(), "opus").encode(pcm, number, number * BLOCK) for number in (3, 9))
     packet = Packet("bach", 9, 9 * BLOCK, BLOCK, {"mp3": b"abc"}).also("opus", there)
     assert packet.data == {"mp3": b"abc", "opus": here}

@@ -25,11 +25,6 @@ def latin(text: str) -> str:
     return " ".join(text.split()).encode("latin-1", "replace").decode("latin-1")
 
 
-def bitrate(station: StationConfig, form: Format) -> int:
-    """kbit/s of a format; 0: as the sound has it."""
-    return form.kbits if isinstance(form.kbits, int) else int(getattr(station, form.kbits))
-
-
 def headers(
     station: StationConfig, channel: ChannelConfig, form: Format, *, metaint: int = 0, frame: int | None = None
 ) -> dict[str, str]:
@@ -39,7 +34,7 @@ def headers(
         metaint: bytes of audio between two titles in it; 0: none are (the listener did not send `Icy-MetaData: 1`).
         frame: the source frame at which its sound begins; None if there is none (HEAD).
     """
-    rate = bitrate(station, form)
+    rate = station.kbits(form)
     own = {
         "Content-Type": form.content_type,
         "Connection": "close",

@@ -50,7 +50,7 @@ def application(station: Station) -> web.Application:
     app.router.add_get("/{channel:[^/.]+}/events", _events)
     app.router.add_get("/{channel:[^/.]+}.m3u", _m3u)
     app.router.add_get("/{channel:[^/.]+}.pls", _pls)
-    app.router.add_get("/{channel:[^/.]+}.{extension:[^/.]+}", _audio)
+    app.router.add_get("/{channel:[^/.]+}.{extension:[^/]+}", _audio)
     # Endless responses end here, before the server waits for their handlers.
     app.on_shutdown.append(_sign_off)
     return app

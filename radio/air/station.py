@@ -14,7 +14,6 @@ from typing import Any
 
 from radio.air.channel import BLOCK_SECONDS, Channel
 from radio.air.feed import Feed
-from radio.air.head import bitrate
 from radio.air.icy import interval
 from radio.air.listener import Listener
 from radio.air.titled import Titled
@@ -38,7 +37,7 @@ class Mount:
 
     def __init__(self, channel: Channel, form: str, station: StationConfig) -> None:
         self.channel, self.form = channel, FORMATS[form]
-        self.metaint = interval(bitrate(station, self.form))
+        self.metaint = interval(station.kbits(self.form))
         """Bytes of audio between two titles."""
         self.titled = Titled(channel.log, form, self.metaint)
         self.listeners: set[Listener] = set()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from radio.air.head import bitrate
 from radio.air.station import Station, Transmission
 
 
@@ -54,7 +53,7 @@ def _channel(station: Station, one: Transmission) -> dict[str, Any]:
                 "path": mount.path,
                 "format": mount.form.name,
                 "content_type": mount.form.content_type,
-                "bitrate": bitrate(station.config.station, mount.form),
+                "bitrate": station.config.station.kbits(mount.form),
             }
             for mount in mounts
         ],

@@ -35,13 +35,11 @@ SERIAL = 0x52414449
 class Encoder(Protocol):
     """One format of one channel."""
 
-    content_type: str
-
     @staticmethod
-    def header(station: StationConfig) -> bytes:
-        """What a listener gets before the first packet."""
+    def header(title: str) -> bytes:
+        """What a listener gets before the first packet; `title`: of the whole stream."""
 
-    def __init__(self, station: StationConfig, before: Samples | None = None) -> None:
+    def __init__(self, kbits: int, before: Samples | None = None) -> None:
         """To go on from sound already sent, `before` holds the frames before the first block."""
 
     def encode(self, pcm: Samples, number: int, start: int) -> bytes:
@@ -58,22 +56,21 @@ class Mp3:
     therefore begins with frames from before its first block, so many that a packet's bytes are always at hand.
     """
 
-    content_type = FORMATS["mp3"].content_type
     PRIMING = FORMATS["mp3"].delay - LAME_DELAY
 
     @staticmethod
-    def header(station: StationConfig) -> bytes:
+    def header(title: str) -> bytes:
         return b""
 
-    def __init__(self, station: StationConfig, before: Samples | None = None) -> None:
+    def __init__(self, kbits: int, before: Samples | None = None) -> None:
         self._lame = lameenc.Encoder()
         self._lame.silence()
         self._lame.set_channels(2)
         self._lame.set_in_sample_rate(RATE)
         self._lame.set_out_sample_rate(RATE)  # or LAME would lower it at low bitrates
-        self._lame.set_bit_rate(station.bitrate)
+        self._lame.set_bit_rate(kbits)
         self._lame.set_quality(LAME_QUALITY)
-        self._size = station.bitrate * 125 * BLOCK // RATE
+        self._size = kbits * 125 * BLOCK // RATE
         self._held = bytearray(self._lame.encode(_scaled(_last(before, self.PRIMING))))
 
     def encode(self, pcm: Samples, number: int, start: int) -> bytes:
@@ -90,20 +87,19 @@ class Mp3:
 class Opus:
     """Opus in Ogg pages of our own, by libopus through PyAV; a page a packet."""
 
-    content_type = FORMATS["opus"].content_type
     PRIMING = 4800
     """Frames encoded and thrown away, so that a new encoder's predictions come near those of the one before it."""
 
     @staticmethod
-    def header(station: StationConfig) -> bytes:
+    def header(title: str) -> bytes:
         head = ogg.opus_head(2, OPUS_PRESKIP, RATE)
-        tags = ogg.opus_tags("radio", [f"TITLE={station.name}"])
+        tags = ogg.opus_tags("radio", [f"TITLE={title}"])
         return bytes(ogg.Page((head,), 0, SERIAL, 0, ogg.FIRST)) + bytes(ogg.Page((tags,), 0, SERIAL, 1))
 
-    def __init__(self, station: StationConfig, before: Samples | None = None) -> None:
+    def __init__(self, kbits: int, before: Samples | None = None) -> None:
         codec: Any = av.CodecContext.create("libopus", "w")
         codec.sample_rate, codec.layout, codec.format = RATE, "stereo", "s16"
-        codec.bit_rate = station.opus_bitrate * 1000
+        codec.bit_rate = kbits * 1000
         # Free VBR takes 40 % more than it was told for music as tonal as this; "constrained" keeps to the bitrate.
         codec.options = {"application": "audio", "vbr": "constrained", "compression_level": OPUS_EFFORT}
         codec.open()
@@ -131,19 +127,18 @@ class Aac:
     from the channel's first, whichever encoder makes them.
     """
 
-    content_type = FORMATS["aac"].content_type
     FRAME = FORMATS["aac"].grid
     PRIMING = 2 * FRAME
     """Frames encoded and thrown away, so that a new encoder's frames overlap as those of the one before it."""
 
     @staticmethod
-    def header(station: StationConfig) -> bytes:
+    def header(title: str) -> bytes:
         return b""
 
-    def __init__(self, station: StationConfig, before: Samples | None = None) -> None:
+    def __init__(self, kbits: int, before: Samples | None = None) -> None:
         codec: Any = av.CodecContext.create("aac", "w")
         codec.sample_rate, codec.layout, codec.format = RATE, "stereo", "fltp"
-        codec.bit_rate = station.aac_bitrate * 1000
+        codec.bit_rate = kbits * 1000
         codec.open()
         self._codec = codec
         self._before, self._begun = before, False
@@ -173,13 +168,11 @@ def _adts(packet: bytes) -> bytes:
 class Flac:
     """FLAC, a frame a packet, by FFmpeg's encoder through PyAV. No frame depends on another."""
 
-    content_type = FORMATS["flac"].content_type
-
     @staticmethod
-    def header(station: StationConfig) -> bytes:
+    def header(title: str) -> bytes:
         return flac.stream_header(bytes(_flac().extradata))
 
-    def __init__(self, station: StationConfig, before: Samples | None = None) -> None:
+    def __init__(self, kbits: int, before: Samples | None = None) -> None:
         self._codec = _flac()
 
     def encode(self, pcm: Samples, number: int, start: int) -> bytes:
@@ -204,15 +197,13 @@ def _flac() -> Any:
 class Wav:
     """Sound as it is, 16 bits, little-endian; a RIFF header that says it has no end."""
 
-    content_type = FORMATS["wav"].content_type
-
     @staticmethod
-    def header(station: StationConfig) -> bytes:
+    def header(title: str) -> bytes:
         endless = 0xFFFFFFFF
         form = struct.pack("<IHHIIHH", 16, 1, 2, RATE, 4 * RATE, 4, 16)
         return b"RIFF" + struct.pack("<I", endless) + b"WAVEfmt " + form + b"data" + struct.pack("<I", endless)
 
-    def __init__(self, station: StationConfig, before: Samples | None = None) -> None:
+    def __init__(self, kbits: int, before: Samples | None = None) -> None:
         pass
 
     def encode(self, pcm: Samples, number: int, start: int) -> bytes:
@@ -235,5 +226,15 @@ def _scaled(pcm: Samples) -> bytes:
     return np.clip(np.rint(pcm / np.float32(LAME_SCALE)), -32768, 32767).astype("<i2").tobytes()
 
 
-ENCODERS: dict[str, type[Encoder]] = {"mp3": Mp3, "opus": Opus, "aac": Aac, "flac": Flac, "wav": Wav}
-"""By format."""
+CODECS: dict[str, type[Encoder]] = {"mp3": Mp3, "opus": Opus, "aac": Aac, "flac": Flac, "wav": Wav}
+"""By name."""
+
+
+def codec(form: str) -> type[Encoder]:
+    """The codec of a format."""
+    return CODECS[FORMATS[form].codec or form]
+
+
+def encoder(station: StationConfig, form: str, before: Samples | None = None) -> Encoder:
+    """A new encoder of a format, at the station's bit rate."""
+    return codec(form)(station.kbits(FORMATS[form]), before)

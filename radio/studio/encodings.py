@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from radio.config import StationConfig
 from radio.formats import BLOCK
 from radio.link import Credit, Encoded, Packet
-from radio.studio.encoders import ENCODERS, Encoder
+from radio.studio.encoders import Encoder, codec, encoder
 from radio.studio.programme import Samples, Sound
 
 
@@ -41,7 +41,7 @@ class Encodings:
     @property
     def headers(self) -> Mapping[str, bytes]:
         """What a listener gets first, by format."""
-        return {name: ENCODERS[name].header(self.station) for name in self.station.formats}
+        return {name: codec(name).header(self.station.name) for name in self.station.formats}
 
     @property
     def formats(self) -> tuple[str, ...]:
@@ -76,7 +76,7 @@ class Encodings:
             if name in block.formats or block.number < max(since, self._first):
                 begin = index + 1
         before = blocks[begin - 1].pcm if begin else None
-        self._encoders[name] = ENCODERS[name](self.station, before)
+        self._encoders[name] = encoder(self.station, name, before)
         for block in blocks[begin:]:
             yield Encoded(self.channel, block.number, name, self._encode(name, block, before))
             before = block.pcm
@@ -107,6 +107,6 @@ class Encodings:
         An encore may begin with any piece, so a piece begins with new encoders.
         """
         if block.opening:
-            self._encoders[name] = ENCODERS[name](self.station, before)
+            self._encoders[name] = encoder(self.station, name, before)
         block.formats.add(name)
         return self._encoders[name].encode(block.pcm, block.number, block.start)
