@@ -11,9 +11,10 @@ from radio.errors import ConfigError
 
 
 def add_model_commands(commands: Any) -> None:
-    """`corpus build`, `train` and `evaluate`."""
+    """`corpus build`, `train`, `blend` and `evaluate`."""
     _add_corpus(commands)
     _add_train(commands)
+    _add_blend(commands)
     _add_evaluate(commands)
 
 
@@ -75,6 +76,17 @@ def _add_train(commands: Any) -> None:
     train.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to train")
     train.add_argument("--threads", type=positive, metavar="N", help="threads (default: torch's own)")
     train.add_argument("--seed", type=int, default=1, metavar="N", help="(default: 1)")
+
+
+def _add_blend(commands: Any) -> None:
+    blend = add_command(
+        commands, "blend", _blend, "average what one training run was at several times",
+        "The mean of the weights is often better than any of them: keep a copy of the run's folder each time its "
+        "learning rate has fallen to zero. One named twice counts twice; plans, limits and index are the last one's.",
+        "radio blend models/mine.60 models/mine.90 models/mine -o models/blend",
+    )  # fmt: skip
+    blend.add_argument("models", type=Path, nargs="+", metavar="MODEL", help="folders of models of one run, in order")
+    blend.add_argument("-o", "--output", type=Path, required=True, metavar="MODEL", help="folder for the blend")
 
 
 def _add_evaluate(commands: Any) -> None:
@@ -146,6 +158,12 @@ def _train(arguments: argparse.Namespace) -> None:
         threads=arguments.threads,
         fuse=arguments.fuse,
     )
+
+
+def _blend(arguments: argparse.Namespace) -> None:
+    from radio.composer import blend
+
+    blend.save(arguments.models, arguments.output)
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:

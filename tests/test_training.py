@@ -4,6 +4,7 @@ import csv
 import functools
 import itertools
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from models import TINY, data
 from radio.composer import corpus
 from radio.composer.corpus import Corpus, composer_of, style_of, timing_of, trimmed, validation_works, work_of
 from radio.composer.dataset import Windows, recast, shift_range, thinned, transposed
-from radio.composer.evaluate import KINDS, WRONG, bits_per_note, prefixes, windows
+from radio.composer.evaluate import DEALT, KINDS, bits_per_note, dealt, prefixes, windows
 from radio.composer.model import Transformer
 from radio.composer.train import TrainConfig, Trainer
 from radio.composer.watch import WINDOWS, Standing, Watch
@@ -281,16 +282,28 @@ def test_bits_per_note_are_measured_for_every_style_and_prefix() -> None:
         assert own.notes > 0
 
 
-def test_wrong_prefixes_are_of_other_styles_and_differ_in_style_composer_and_form_alone() -> None:
+def test_wrong_prefixes_differ_in_style_composer_and_form_alone() -> None:
     entry = Corpus.load(data()).entries[0]
-    styles = tokens.STYLES[:8]
-    of = {style: [replace(entry, style=style, composer="", form="jig")] for style in styles}
-    given = prefixes(entry, of, np.random.default_rng(1))
+    stranger = replace(entry, style="folk", composer="", form="jig")
     right = entry.prefix()
-    assert (given["right"], given["none"]) == ([right], [Prefix()])
-    assert len({wrong.style for wrong in given["wrong"]} - {entry.style}) == len(given["wrong"]) == WRONG
-    for wrong in given["wrong"]:
-        assert wrong == replace(right, style=wrong.style, composer="", form="jig")
+    assert prefixes(entry, [stranger]) == {
+        "right": [right],
+        "none": [Prefix()],
+        "wrong": [replace(right, style="folk", composer="", form="jig")],
+    }
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 3, 8, 40])
+def test_every_other_style_is_the_wrong_one_equally_often(pieces: int) -> None:
+    entry = Corpus.load(data()).entries[0]
+    others = {style: [replace(entry, style=style)] for style in tokens.STYLES[:7]}
+    hands = [[own.style for own in hand] for hand in dealt(others, pieces, np.random.default_rng(1))]
+    assert len(hands) == pieces
+    assert all(len(set(hand)) == len(hand) > 0 for hand in hands)
+    counts = Counter(style for hand in hands for style in hand)
+    assert set(counts) == set(others)
+    assert min(counts.values()) >= min(DEALT, pieces)
+    assert max(counts.values()) - min(counts.values()) <= 1
 
 
 def test_a_corpus_of_one_style_is_measured_without_a_wrong_prefix() -> None:

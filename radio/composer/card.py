@@ -102,6 +102,9 @@ def _training(runs: list[tuple[int, dict[str, Any]]]) -> str:
             f"{facts['step']:,} steps and {minutes:.0f} minutes on {facts['machine']}; the training loss ended at "
             f"{facts['bits']:.3f} bits a position."
         )
+        if blend := facts.get("blend", ()):
+            minutes_of = ", ".join(f"{part['minutes']:g}" for part in blend)
+            lines.append(f"The weights are the mean of those at the ends of cycles, after minutes {minutes_of}.")
     return " ".join((*lines, "Matrices were trained by Muon, the rest by AdamW."))
 
 
@@ -109,10 +112,15 @@ def _reproduce(runs: list[tuple[int, dict[str, Any]]], name: str) -> str:
     stages, before = [], ""
     for index, (layers, facts) in enumerate(runs):
         out = f"models/{name}" + f"-{index + 1}" * (index < len(runs) - 1)
+        blend = [f"{part['minutes']:g}" for part in facts.get("blend", ())]
         for number, stage in enumerate(facts["stages"]):
             begun = " --resume" if number else f" --start {before} --layers {layers}" if before else ""
             options = "".join(f" --{option} {stage[option]:g}" for option in OPTIONS if option in stage)
             stages.append(f"radio train --data data/corpus --out {out}{begun} --fuse{options}")
+            if f"{stage['minutes']:g}" in blend:
+                stages.append(f"cp -r {out} {out}.{stage['minutes']:g}")
+        if blend:
+            stages.append("radio blend " + " ".join(f"{out}.{own}" for own in blend) + f" -o {out}")
         before = out
     commands = (
         "radio corpus build CORPUS -o data/corpus",

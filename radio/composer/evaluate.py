@@ -9,7 +9,7 @@ by more than a hundredth of a bit, so several are drawn, and the mean is told.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,8 +24,8 @@ from radio.music import tokens
 from radio.music.score import Prefix
 
 KINDS = ("right", "none", "wrong")
-WRONG = 5
-"""Wrong prefixes that each piece is measured with."""
+DEALT = 2
+"""How often each of the other styles is the wrong one of some piece of a style."""
 MEASURED = 3000
 """Positions of a piece that are measured at most."""
 LN2 = math.log(2)
@@ -57,14 +57,20 @@ def windows(positions: tokens.Positions, room: int) -> Iterator[tuple[Held, int]
         yield held(positions, window, len(positions)), window.size(began)
 
 
-def prefixes(entry: Entry, others: Mapping[str, Sequence[Entry]], rng: np.random.Generator) -> dict[str, list[Prefix]]:
-    """What a piece is measured with, by KINDS; each wrong one is of another style. `others`: pieces by style."""
+def prefixes(entry: Entry, strangers: Iterable[Entry]) -> dict[str, list[Prefix]]:
+    """What a piece is measured with, by KINDS; the wrong ones have style, composer and form of the strangers."""
     right = entry.prefix()
-    styles = sorted(others.keys() - {entry.style})
-    drawn = (others[styles[index]] for index in rng.choice(len(styles), min(WRONG, len(styles)), replace=False))
-    strangers = (own[int(rng.integers(len(own)))] for own in drawn)
     wrong = [replace(right, style=other.style, composer=other.composer, form=other.form) for other in strangers]
     return {"right": [right], "none": [Prefix()], "wrong": wrong}
+
+
+def dealt(others: Mapping[str, Sequence[Entry]], pieces: int, rng: np.random.Generator) -> Iterator[list[Entry]]:
+    """Strangers for each of so many pieces, every style of `others` DEALT times, but at most once to a piece."""
+    styles = rng.permutation(sorted(others)).tolist()
+    hand = min(-(-DEALT * len(styles) // max(pieces, 1)), len(styles))
+    for piece in range(pieces):
+        drawn = (others[styles[(piece * hand + card) % len(styles)]] for card in range(hand))
+        yield [own[int(rng.integers(len(own)))] for own in drawn]
 
 
 def chosen_from(entries: Sequence[Entry], budget: int, rng: np.random.Generator) -> list[Entry]:
@@ -95,10 +101,11 @@ def bits_per_note(
         chosen = chosen_from(own, budget, rng)
         bits: dict[str, float] = {}
         notes = 0
-        for entry in chosen:
+        others = {name: entries for name, entries in of.items() if name != style}
+        for entry, strangers in zip(chosen, dealt(others, len(chosen), rng), strict=True):
             positions = corpus.of(entry)[:MEASURED]
             notes += int((positions[:, 0] < tokens.BAR).sum())
-            for kind, given in prefixes(entry, of, rng).items():
+            for kind, given in prefixes(entry, strangers).items():
                 if given:
                     mean = sum(_bits(model, prefix, positions) for prefix in given) / len(given)
                     bits[kind] = bits.get(kind, 0.0) + mean

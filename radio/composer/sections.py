@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from radio.composer.evaluate import KINDS, WRONG
+from radio.composer.evaluate import DEALT, KINDS
 from radio.composer.plots import PAGE
 
 OURS = "ours"
@@ -15,8 +15,8 @@ OURS = "ours"
 def bits(figures: dict[str, Any]) -> str:
     lines = [
         "All that has to be said (notes, bar lines, the end), divided by the number of notes. *None*: no prefix. "
-        f"*Wrong*: style, composer and form of a piece of another style, the mean over {WRONG} that were drawn for "
-        "each piece. The split is by work, never by file; "
+        "*Wrong*: style, composer and form of a piece of another style; each of the other styles is dealt to at least "
+        f"{DEALT} of the pieces, or to all where there are fewer. The split is by work, never by file; "
         "training looks at a few of these works to see which styles it is learning by heart.",
         "",
     ]
