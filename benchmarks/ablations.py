@@ -1,6 +1,7 @@
 """What parts of the composer are worth: the same channels composed with a part changed or left out, one at a time.
 
-    python benchmarks/ablations.py MODEL DATA [--pieces N] [--channels C ...] [--beside MODEL ...] [-o FILE]
+    python benchmarks/ablations.py MODEL DATA [--pieces N] [--channels C ...] [--only VARIANT ...]
+        [--beside MODEL ...] [-o FILE]
 
 DATA is made by `radio corpus build`. Each variant composes N pieces (default 12) of every channel named (default: one
 of each kind of music), and the evaluation kit sets them beside human works. Figures are means over the channels, with
@@ -33,7 +34,7 @@ from radio.config import ChannelConfig, load
 from radio.music.score import Bar, Piece
 
 CHANNELS = ("bach", "chopin", "quartets", "folk", "ragtime", "jazz", "hymns", "lofi")
-GUIDANCE = (1.0, 1.5, 2.5)
+SAMPLING = (("guidance", 1.0), ("guidance", 1.5), ("guidance", 2.5), ("temperature", 0.9), ("temperature", 0.95))
 WHOLE = "as on the air"
 
 
@@ -50,8 +51,8 @@ class Variant:
 def variants(model: Path, beside: Sequence[Path], folder: Path) -> Iterator[Variant]:
     """All of them; changed models are made in `folder`."""
     yield Variant(WHOLE, model)
-    for guidance in GUIDANCE:
-        yield Variant(f"guidance {guidance:g}", model, Guided(guidance))
+    for name, value in SAMPLING:
+        yield Variant(f"{name} {value:g}", model, Sampled(name, value))
     yield Variant("without repeat distances", without_repeats(model, folder / "without"))
     yield Variant("without the guard", model, guarded=False)
     for other in beside:
@@ -59,13 +60,15 @@ def variants(model: Path, beside: Sequence[Path], folder: Path) -> Iterator[Vari
 
 
 @dataclass(frozen=True)
-class Guided:
-    """Sets how hard a channel is pushed towards its prefix."""
+class Sampled:
+    """Sets how every channel draws."""
 
-    guidance: float
+    name: str
+    """A field of SamplingConfig."""
+    value: float
 
     def __call__(self, channel: ChannelConfig) -> ChannelConfig:
-        return replace(channel, sampling=replace(channel.sampling, guidance=self.guidance))
+        return replace(channel, sampling=replace(channel.sampling, **{self.name: self.value}))
 
 
 def without_repeats(model: Path, folder: Path) -> Path:
@@ -120,6 +123,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--pieces", type=int, default=12, metavar="N")
     parser.add_argument("--channels", nargs="+", default=CHANNELS, metavar="C")
+    parser.add_argument("--only", nargs="+", default=[], metavar="VARIANT", help="leave out the other variants")
     parser.add_argument("--beside", nargs="+", type=Path, default=[], metavar="MODEL")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N")
     parser.add_argument("-o", "--output", type=Path, help="for the figures, as JSON")
@@ -136,6 +140,8 @@ def main() -> None:
         ProcessPoolExecutor(arguments.workers, mp_context=get_context("spawn")) as pool,
     ):
         for variant in variants(arguments.model, arguments.beside, Path(folder)):
+            if arguments.only and variant.name not in (WHOLE, *arguments.only):
+                continue
             tasks = [pool.submit(composed, variant, channel, arguments.pieces) for channel in channels]
             music = [
                 Labelled(channel.prefix.style, f"{channel.name} {number}", bars, channel.name)
