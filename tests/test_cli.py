@@ -41,7 +41,7 @@ def radio(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[s
 def test_the_commands_are_those_of_a_radio() -> None:
     assert set(COMMANDS) == {
         *("serve", "air", "studio", "check", "channels", "compose", "render"),
-        *("corpus build", "train", "evaluate"),
+        *("corpus build", "train", "blend", "evaluate"),
     }
 
 
