@@ -70,7 +70,7 @@ class Station:
             found: dict[str, Any] = json.load(answer)
             return found
 
-    def settle(self, seconds: float = 300.0) -> float:
+    def settle(self, seconds: float = 900.0) -> float:
         """Waits until every channel's lookahead is full and the composer rests; the seconds it took."""
         began = time.monotonic()
         while time.monotonic() - began < seconds:
