@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from radio import flac, ogg
+from radio import flac, mp3, ogg
 
 RATE = 48000
 """Audio frames a second."""
@@ -35,6 +35,8 @@ class Format:
     """A packet's bytes, its new number and its new start (frames); the bytes as they must be there."""
     kbits: str | int
     """kbit/s, or the station's setting that says them; 0: as the sound has it."""
+    alone: Callable[[bytes], bytes] = lambda data: data
+    """A packet's bytes as they must be after others than those they were made after."""
     codec: str = ""
     """The codec's name, which is the format's own where nothing else is said."""
     grid: int = 1
@@ -72,7 +74,7 @@ def opus_granule(start: int) -> int:
     return start + BLOCK
 
 
-_MP3 = Format("mp3", "mp3", "audio/mpeg", 6912, _unstamped, "bitrate", icy=True)
+_MP3 = Format("mp3", "mp3", "audio/mpeg", 6912, _unstamped, "bitrate", alone=mp3.alone, icy=True)
 _AAC = Format("aac", "aac", "audio/aac", 2048, _unstamped, "aac_bitrate", grid=1024, icy=True)
 FORMATS: dict[str, Format] = {
     format.name: format

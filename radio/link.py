@@ -64,6 +64,10 @@ class Packet:
         """The same packet in one more format: bytes that bear any stamp."""
         return replace(self, data={**self.data, form: FORMATS[form].restamp(data, self.number, self.start)})
 
+    def alone(self) -> Packet:
+        """The same packet as it may follow any other."""
+        return replace(self, data={name: FORMATS[name].alone(own) for name, own in self.data.items()})
+
     def moved(self, number: int, start: int) -> Packet:
         """The same packet at another place of the log: its bytes stamped anew, its events moved."""
         if (number, start) == (self.number, self.start):

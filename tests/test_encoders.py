@@ -105,6 +105,25 @@ def test_every_mp3_packet_is_ten_frames_and_the_first_needs_none_before(bitrate:
     assert lag(decode_mpg123(b"".join(packets)), sound) == FORMATS["mp3"].delay
 
 
+def test_an_mp3_packet_after_others_than_its_own_is_silent_where_it_would_have_been_noise() -> None:
+    """Its first frames need bytes that are not there; all others sound as they would have."""
+    quiet, loud = noise(4 * BLOCK, level=0.01), noise(BLOCKS * BLOCK, level=0.3)
+    before, after = encode("mp3", quiet), encode("mp3", loud)[5:]
+    spliced = decode(b"".join((*before, FORMATS["mp3"].alone(after[0]), *after[1:])))
+    start = len(before) * BLOCK
+    whole = decode(b"".join(encode("mp3", loud)))[5 * BLOCK :]
+    assert np.abs(spliced[: start + 2304]).max() <= np.abs(whole).max()
+    settled = 4 * 1152
+    np.testing.assert_allclose(spliced[start + settled : start + BLOCK], whole[settled:BLOCK], atol=0.01)
+
+
+def test_an_mp3_packet_that_needs_none_before_it_is_left_as_it_is() -> None:
+    first = encode("mp3", noise(2 * BLOCK))[0]
+    assert FORMATS["mp3"].alone(first) == first
+    with pytest.raises(ValueError, match="10 frames"):
+        FORMATS["mp3"].alone(b"no frames at all")
+
+
 def test_every_opus_packet_is_one_page_of_twelve_frames() -> None:
     for number, packet in enumerate(encode("opus", noise(5 * BLOCK))):
         (page,) = pages(packet)

@@ -187,6 +187,7 @@ class Channel:
                 packet, encore = found, True
             if not encore and self._live is None:
                 self._live = self._number, self._number - packet.number
+                packet = packet.alone()
             packet = packet.moved(self._number, self._start)
             self._number, self._start = packet.number + 1, packet.start + packet.frames
             self._staged.append((packet, encore))
