@@ -9,7 +9,7 @@ from radio.air.channel import ENCORE, Channel
 from radio.air.clock import LATE, Pace
 from radio.air.log import KEPT, PacketLog
 from radio.errors import LinkError
-from radio.formats import BLOCK, RATE
+from radio.formats import BLOCK, FORMATS, RATE
 from radio.link import Credit, Encoded, Packet, Position
 from radio.ogg import pages
 
@@ -243,6 +243,22 @@ def test_an_encore_gives_way_to_live_music_once_half_a_lookahead_is_there() -> N
     assert first.opening
     assert first.title == "Tone No. 8"
     assert [p.number for p in released] == list(range(released[0].number, released[0].number + len(released)))
+
+
+def test_a_late_studios_music_goes_on_after_the_encore_without_bytes_of_what_came_before_it() -> None:
+    own, clock, tones = channel(), Clock(), Tones("tones", length=60)
+    fill(own, tones, 25)
+    own.advance(clock.now)
+    run(own, clock, 8.0)
+    assert own.state == "encore"
+    late = list(tones.packets(30))
+    for packet in late:
+        own.receive(packet)
+    released = run(own, clock, 5.0)
+    first, second, *_ = (packet for packet in released if not packet.title.endswith(ENCORE))
+    assert not first.opening
+    assert first.data["mp3"] == FORMATS["mp3"].alone(late[0].data["mp3"]) != late[0].data["mp3"]
+    assert second.data["mp3"] == late[1].data["mp3"]
 
 
 def test_an_encore_repeats_the_same_piece_as_long_as_it_must() -> None:

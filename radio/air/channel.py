@@ -187,6 +187,7 @@ class Channel:
                 packet, encore = found, True
             if not encore and self._live is None:
                 self._live = self._number, self._number - packet.number
+                # A studio that was late goes on in the middle of what its encoders made, but not after it.
                 packet = packet.alone()
             packet = packet.moved(self._number, self._start)
             self._number, self._start = packet.number + 1, packet.start + packet.frames
@@ -197,9 +198,10 @@ class Channel:
         """The next packet of the encore, which begins, or begins again, as needed; None if nothing was ever sent."""
         for _ in range(2):
             if self._encore is None:
-                self._again = self.log.finished(self.formats)
-                if not self._again:
+                finished = self.log.finished(self.formats)
+                if not finished:
                     return None
+                self._again = [finished[0].alone(), *finished[1:]]
                 self.encores += 1
                 self._live = None
                 self._encore = iter(self._again)

@@ -65,7 +65,7 @@ def prefixes(entry: Entry, strangers: Iterable[Entry]) -> dict[str, list[Prefix]
 
 
 def dealt(others: Mapping[str, Sequence[Entry]], pieces: int, rng: np.random.Generator) -> Iterator[list[Entry]]:
-    """Strangers for each of so many pieces, every style of `others` DEALT times, but at most once to a piece."""
+    """Strangers for each of so many pieces: every style of `others` at least DEALT times, but once a piece at most."""
     styles = rng.permutation(sorted(others)).tolist()
     hand = min(-(-DEALT * len(styles) // max(pieces, 1)), len(styles))
     for piece in range(pieces):
