@@ -7,15 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+import torch.nn.functional as F
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models import TINY, model
 from music import tune
-from radio.composer import weights
+from radio.composer import blocks, weights
 from radio.composer.dataset import example, padded
+from radio.composer.decoding import Compiled, Decoder, Masked
 from radio.composer.growth import deepened, origins
-from radio.composer.model import Transformer, norm
+from radio.composer.model import Transformer, norm, rotate
 from radio.composer.muon import orthogonal
 from radio.composer.sampling import draw
 from radio.composer.window import Held, Window, held
@@ -40,16 +42,55 @@ def rows(count: int, length: int) -> tuple[torch.Tensor, torch.Tensor]:
     return ids, torch.stack([torch.from_numpy(e.ticks[:length].astype(np.int64)) for e in made])
 
 
-def test_the_cache_gives_what_a_whole_pass_gives(transformer: Transformer) -> None:
+@pytest.mark.parametrize(("decoding", "near"), [(Compiled, 0.02), (Masked, 1e-4)])
+def test_position_by_position_gives_what_a_whole_pass_gives(
+    transformer: Transformer, decoding: type[Decoder], near: float
+) -> None:
     ids, ticks = rows(3, 40)
     with torch.inference_mode():
         whole = transformer(ids, ticks)
-        cache = transformer.new_cache(3)
+        decoder = decoding(transformer, 3)
         for row in range(3):
-            transformer.prefill(cache, row, ids[row, :20], ticks[row, :20])
+            out = decoder.prefill(row, ids[row, :20], ticks[row, :20])
+            torch.testing.assert_close(out, whole[row, 19], atol=1e-4, rtol=1e-4)
         for at in range(20, 40):
-            stepped = transformer.advance(cache, torch.arange(3), ids[:, at], ticks[:, at])
-            torch.testing.assert_close(stepped, whole[:, at], atol=1e-4, rtol=1e-4)
+            stepped = decoder.advance(range(3), ids[:, at], ticks[:, at])
+            torch.testing.assert_close(stepped, whole[:, at], atol=near, rtol=near)
+
+
+@settings(deadline=None)  # the first call compiles
+@given(
+    lengths=st.lists(st.integers(0, 39), min_size=1, max_size=5),
+    heads=st.integers(1, 3),
+    dim=st.sampled_from([4, 8, 32]),
+    loud=st.floats(0.01, 30),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_a_head_looks_over_what_its_row_holds_and_nothing_else(
+    lengths: list[int], heads: int, dim: int, loud: float, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    cache = blocks.Cache.empty(2, len(lengths) + 1, heads, 40, dim)
+    for left_over in (cache.keys, cache.values):  # by pieces before: it must not be seen
+        left_over[...] = random.integers(-127, 128, left_over.shape)
+    held = [random.standard_normal((2, 2, heads, length, dim), np.float32) for length in lengths]
+    for row, (keys, values) in enumerate(held, start=1):
+        blocks.fill(cache, row, keys, loud * values)
+    q, k, v = random.standard_normal((3, len(lengths), heads, dim), np.float32)
+    angles = random.uniform(0, 6, (len(lengths), dim // 2)).astype(np.float32)
+    cos, sin, shares, out = np.cos(angles), np.sin(angles), np.empty(40, np.float32), np.empty(dim, np.float32)
+
+    for row, (keys, values) in enumerate(held, start=1):
+        for h in range(heads):
+            new = np.stack([own[row - 1, h] for own in (q, k, loud * v)])
+            blocks.look(new, cos[row - 1], sin[row - 1], cache, 1, row, h, shares, out)
+
+            turns = torch.from_numpy(cos[row - 1]), torch.from_numpy(sin[row - 1])
+            query, key = rotate(norm(torch.from_numpy(new[:2])), *turns)
+            all_keys = torch.cat((torch.from_numpy(keys[1, h]), key[None]))
+            all_values = torch.cat((torch.from_numpy(loud * values[1, h]), torch.from_numpy(new[2:])))
+            expected = F.scaled_dot_product_attention(query[None], all_keys, all_values)[0]
+            torch.testing.assert_close(torch.from_numpy(out), expected, atol=0.05 * loud, rtol=0.05)
 
 
 @pytest.mark.parametrize("layers", [2, 3, 5])
@@ -72,18 +113,17 @@ def test_new_layers_are_spread_evenly_and_follow_the_one_they_copy(layers: int, 
     assert [index for index, _ in found] == sorted(index for index, _ in found)
 
 
-def test_rows_of_a_batch_do_not_disturb_each_other(transformer: Transformer) -> None:
+@pytest.mark.parametrize("decoding", [Compiled, Masked])
+def test_rows_of_a_batch_do_not_disturb_each_other(transformer: Transformer, decoding: type[Decoder]) -> None:
     ids, ticks = rows(3, 30)
     with torch.inference_mode():
-        together, alone = transformer.new_cache(3), transformer.new_cache(1)
+        together, alone = decoding(transformer, 3), decoding(transformer, 1)
         for row, length in enumerate((10, 25, 17)):
-            transformer.prefill(together, row, ids[row, :length], ticks[row, :length])
-        transformer.prefill(alone, 0, ids[2, :17], ticks[2, :17])
-        some = torch.tensor([0, 2])
-        batch = transformer.advance(together, some, ids[some, [10, 17]], ticks[some, [10, 17]])
-        single = transformer.advance(alone, torch.tensor([0]), ids[2:3, 17], ticks[2:3, 17])
-        torch.testing.assert_close(batch[1], single[0], atol=1e-4, rtol=1e-4)
-        assert together.lengths.tolist() == [11, 25, 18]
+            together.prefill(row, ids[row, :length], ticks[row, :length])
+        alone.prefill(0, ids[2, :17], ticks[2, :17])
+        batch = together.advance([0, 2], ids[[0, 2], [10, 17]], ticks[[0, 2], [10, 17]])
+        single = alone.advance([0], ids[2:3, 17], ticks[2:3, 17])
+    torch.testing.assert_close(batch[1:], single, atol=1e-4, rtol=1e-4)
 
 
 def test_a_position_sees_nothing_that_comes_after_it(transformer: Transformer) -> None:
@@ -110,10 +150,10 @@ def test_padding_prefix_and_empty_slots_cost_nothing(transformer: Transformer) -
 
 
 def test_a_draw_keeps_to_the_mask_and_to_the_nucleus() -> None:
-    logits = torch.tensor([[0.0, 5.0, 3.0, -2.0]]).repeat(500, 1)
-    mask = torch.tensor([[True, False, True, True]]).repeat(500, 1)
-    uniform = torch.linspace(0, 0.999, 500)
-    one = torch.ones(500)
+    logits = np.tile(np.array([0.0, 5.0, 3.0, -2.0], np.float32), (500, 1))
+    mask = np.tile(np.array([True, False, True, True]), (500, 1))
+    uniform = np.linspace(0, 0.999, 500)
+    one = np.ones(500)
     everything = draw(logits, mask, one, one, uniform)
     assert set(everything.tolist()) == {0, 2, 3}
     shares = np.exp([0, 3, -2]) / np.exp([0, 3, -2]).sum()

@@ -21,6 +21,7 @@ from benchmarks.baselines.network import Lesson, Network
 from benchmarks.baselines.writing import write
 from radio.composer.corpus import Corpus
 from radio.composer.dataset import Example, Windows, example
+from radio.composer.decoding import decoder
 from radio.composer.evaluate import windows
 from radio.composer.model import ModelConfig, Transformer, norm
 from radio.composer.train import LN2, TrainConfig, optimizers
@@ -162,7 +163,7 @@ class Voice:
     def __init__(self, model: Flat, prefix: tokens.Positions, room: int) -> None:
         self.model, self.prefix = model, prefix
         self.context = Context(room)
-        self.cache = model.new_cache(1)
+        self.decoder = decoder(model, 1)
         self.told = 0
         """Slots of the next position that are in the cache already."""
         self.bar_tick, self.bar_ticks = 0, 0
@@ -176,7 +177,7 @@ class Voice:
         ticks = np.concatenate((np.zeros(len(self.prefix), dtype=np.int32), held.ticks))
         line = flattened(Example(whole, ticks, np.zeros(len(whole), dtype=bool)))
         ids, times = torch.from_numpy(line.tokens)[:, None], torch.from_numpy(line.ticks)
-        self.out = self.model.prefill(self.cache, 0, ids, times)
+        self.out = self.decoder.prefill(0, ids, times)
         lines = [index for index, row in enumerate(whole.tolist()) if is_bar_line(row)]
         if lines:
             self.bar_tick, self.bar_ticks = int(ticks[lines[-1]]), tokens.meter_of(whole[lines[-1]]).ticks
@@ -187,7 +188,7 @@ class Voice:
         tick = self.bar_tick + (self.bar_ticks if ids and is_bar_line(ids) else ids[0] - 1 if ids else 0)
         for slot in range(self.told, len(ids)):
             token = torch.tensor([[ids[slot] + OFFSETS[slot]]])
-            self.out = self.model.advance(self.cache, torch.tensor([0]), token, torch.tensor([tick]))[0]
+            self.out = self.decoder.advance([0], token, torch.tensor([tick]))[0]
         self.told = len(ids)
 
     @torch.inference_mode()

@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from benchmarks.baselines.baseline import Order
@@ -69,10 +68,10 @@ def write(speaker: Speaker, order: Order) -> list[Bar]:
 def drawn_id(speaker: Speaker, drawn: Sequence[int], mask: grammar.Mask, rng: np.random.Generator) -> int:
     """An id of the slot after those drawn, of those that the mask (ids,) allows."""
     ids = draw(
-        speaker.scores(drawn).float()[None],
-        torch.from_numpy(mask)[None],
-        torch.ones(1),
-        torch.tensor([Sampling().nucleus]),
-        torch.tensor([rng.random()], dtype=torch.float32),
+        speaker.scores(drawn).float().numpy()[None],
+        mask[None],
+        np.ones(1),
+        np.array([Sampling().nucleus]),
+        np.array([rng.random()]),
     )
-    return int(ids)
+    return int(ids[0])

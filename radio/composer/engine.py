@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from radio.composer.decoding import decoder
 from radio.composer.model import Transformer
 from radio.composer.sampling import draw
 from radio.composer.window import Context, Position
@@ -58,8 +59,8 @@ class Engine:
     def __init__(self, model: Transformer, rows: int) -> None:
         self.model = model
         self.rows: list[Row | None] = [None] * rows
-        # Row r uses places 2r and, for its shadow, 2r + 1 of the cache.
-        self.cache = model.new_cache(2 * rows)
+        # Row r uses places 2r and, for its shadow, 2r + 1 of the decoder.
+        self.decoder = decoder(model, 2 * rows)
         self.device = model.embed[0].weight.device
         self.drawn = 0
         """Positions drawn."""
@@ -81,7 +82,7 @@ class Engine:
         for voice, prefix in enumerate(prefixes):
             positions = np.concatenate((prefix, held.positions))
             ids = torch.from_numpy(positions.astype(np.int64)).to(self.device)
-            outs.append(self.model.prefill(self.cache, 2 * number + voice, ids, at))
+            outs.append(self.decoder.prefill(2 * number + voice, ids, at))
         row.logits_from = torch.stack(outs)
         row.tick = int(ticks[-1])
         bars = [i for i, position in enumerate(positions.tolist()) if tokens.BAR <= position[0] < tokens.END]
@@ -123,7 +124,8 @@ class Engine:
         owners = torch.tensor(owner, device=self.device)
         weights = torch.tensor(weight, device=self.device)[:, None]
         uniform = np.stack([row.rng.random(tokens.SLOTS) for row in rows])
-        nucleus = torch.tensor([row.sampling.nucleus for row in rows], device=self.device)
+        temperature = np.array([row.sampling.temperature for row in rows])
+        nucleus = np.array([row.sampling.nucleus for row in rows])
         positions: list[list[int]] = [[] for _ in rows]
         for slot in range(tokens.SLOTS):
             each = self.model.head_logits(x, slot)
@@ -132,17 +134,11 @@ class Engine:
                 grammar.rest(row.state, own) if slot else grammar.first(row.state)
                 for row, own in zip(rows, positions, strict=True)
             ]
-            ids = draw(
-                logits,
-                torch.from_numpy(np.stack(masks)).to(self.device),
-                torch.tensor([row.sampling.temperature[slot] for row in rows], device=self.device),
-                nucleus,
-                torch.tensor(uniform[:, slot], device=self.device, dtype=torch.float32),
-            )
+            ids = draw(logits.cpu().numpy(), np.stack(masks), temperature[:, slot], nucleus, uniform[:, slot])
             for own, value in zip(positions, ids.tolist(), strict=True):
                 own.append(value)
             if slot < tokens.SLOTS - 1:
-                x = x + self.model.drawn[slot](ids)[owners]
+                x = x + self.model.drawn[slot](torch.from_numpy(ids).to(self.device))[owners]
         return [tuple(own) for own in positions]
 
     def _advance(self, numbers: Sequence[int], rows: Sequence[Row], positions: Sequence[Position]) -> None:
@@ -160,11 +156,8 @@ class Engine:
                 ticks.append(row.tick)
                 owners.append(row)
         if places:
-            out = self.model.advance(
-                self.cache,
-                torch.tensor(places, device=self.device),
-                torch.tensor(ids, device=self.device),
-                torch.tensor(ticks, device=self.device),
+            out = self.decoder.advance(
+                places, torch.tensor(ids, device=self.device), torch.tensor(ticks, device=self.device)
             )
             start = 0
             while start < len(owners):

@@ -7,7 +7,6 @@
 - The next position is decoded slot after slot by a small head: each slot sees the trunk's output and the slots
   before it.
 - Pre-norm with RMSNorm, squared-ReLU feed-forward (So et al. 2021, arXiv:2109.08668), no biases.
-- A cache holds a row's keys and values. Rows are independent: each has its own length.
 """
 
 from __future__ import annotations
@@ -49,15 +48,6 @@ class ModelConfig:
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "sizes": list(self.sizes)}
-
-
-@dataclass(slots=True)
-class Cache:
-    """Keys and values of `rows` rows: (layers, rows, heads, context, head dim), and each row's length."""
-
-    keys: Tensor
-    values: Tensor
-    lengths: Tensor
 
 
 def rotations(index: Tensor, ticks: Tensor, dim: int) -> tuple[Tensor, Tensor]:
@@ -171,47 +161,21 @@ class Transformer(nn.Module):
             x = block.finish(x, F.scaled_dot_product_attention(q, k, v, is_causal=True))
         return norm(x)
 
-    def new_cache(self, rows: int) -> Cache:
-        """An empty cache for `rows` rows."""
-        config, like = self.config, self.embed[0].weight
-        shape = (config.layers, rows, config.heads, config.context, config.width // config.heads)
-        lengths = torch.zeros(rows, dtype=torch.long, device=like.device)
-        return Cache(like.new_zeros(shape), like.new_zeros(shape), lengths)
+    def prefill(self, positions: Tensor, ticks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """One row: (T, SLOTS) ids and (T,) times → the trunk's output at the last position (D,), keys and values.
 
-    def prefill(self, cache: Cache, row: int, positions: Tensor, ticks: Tensor) -> Tensor:
-        """Fills a row from nothing: (T, SLOTS) ids and (T,) times → the trunk's output at the last position (D,)."""
-        length = len(positions)
-        index = torch.arange(length, device=positions.device)[None]
+        Keys and values are (layers, heads, T, head dim).
+        """
+        index = torch.arange(len(positions), device=positions.device)[None]
         cos, sin = (r[:, None] for r in rotations(index, ticks[None], self.config.width // self.config.heads))
         x = self.embedded(positions[None])
-        for number, block in enumerate(self.blocks):
+        keys, values = [], []
+        for block in self.blocks:
             q, k, v = block.project(x, cos, sin)
-            cache.keys[number, row, :, :length] = k[0]
-            cache.values[number, row, :, :length] = v[0]
+            keys.append(k[0])
+            values.append(v[0])
             x = block.finish(x, F.scaled_dot_product_attention(q, k, v, is_causal=True))
-        cache.lengths[row] = length
-        return norm(x)[0, -1]
-
-    def advance(self, cache: Cache, rows: Tensor, positions: Tensor, ticks: Tensor) -> Tensor:
-        """Adds one position to each of `rows` (R,): (R, SLOTS) ids and (R,) times → the trunk's output (R, D)."""
-        lengths = cache.lengths[rows]
-        cos, sin = (r[:, None, None] for r in rotations(lengths, ticks, self.config.width // self.config.heads))
-        places = list(zip(rows.tolist(), (lengths + 1).tolist(), strict=True))
-        x = self.embedded(positions[:, None])
-        for number, block in enumerate(self.blocks):
-            q, k, v = block.project(x, cos, sin)
-            keys, values = cache.keys[number], cache.values[number]
-            keys[rows, :, lengths] = k[:, :, 0]
-            values[rows, :, lengths] = v[:, :, 0]
-            # Row by row: each reads just what it has, in place. Gathering the rows would copy the cache at every step.
-            # For one query two products cost less than the fused attention, which is made for many.
-            q, attended = q * q.shape[-1] ** -0.5, torch.empty_like(q)
-            for one, out, (row, length) in zip(q, attended, places, strict=True):
-                shares = torch.softmax(torch.bmm(one, keys[row, :, :length].mT), dim=-1)
-                torch.bmm(shares, values[row, :, :length], out=out)
-            x = block.finish(x, attended)
-        cache.lengths[rows] = lengths + 1
-        return norm(x)[:, 0]
+        return norm(x)[0, -1], torch.stack(keys), torch.stack(values)
 
     def head_logits(self, x: Tensor, slot: int) -> Tensor:
         """Logits of a slot: x (..., D) is the trunk's output plus `drawn` of the slots before → (..., ids)."""

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from radio.composer.compiled import compiled
+
+Numbers = npt.NDArray[np.floating[Any]]
 
 
-def draw(logits: Tensor, mask: Tensor, temperature: Tensor, nucleus: Tensor, uniform: Tensor) -> Tensor:
+@compiled
+def draw(
+    logits: Numbers, mask: npt.NDArray[np.bool_], temperature: Numbers, nucleus: Numbers, uniform: Numbers
+) -> npt.NDArray[np.int64]:
     """One id a row.
 
     Args:
@@ -14,14 +24,35 @@ def draw(logits: Tensor, mask: Tensor, temperature: Tensor, nucleus: Tensor, uni
         mask: (R, V); True where an id is allowed, at least one a row.
         temperature: (R,), above 0.
         nucleus: (R,), 0 < p ≤ 1: only the most likely ids that together reach p are drawn (Holtzman et al. 2020).
-        uniform: (R,), in [0, 1): where in the distribution the draw falls.
+        uniform: (R,), in [0, 1): where in the distribution the draw falls, in the order of the ids.
     """
-    scores = (logits / temperature[:, None]).masked_fill(~mask, float("-inf"))
-    shares, order = torch.softmax(scores, dim=-1).sort(dim=-1, descending=True)
-    below = shares.cumsum(dim=-1) - shares
-    kept = torch.zeros_like(shares).scatter_(1, order, shares * (below < nucleus[:, None]))
-    # The draw falls in the order of the ids: in that of the shares, rounding could exchange two that are alike.
-    edges = kept.cumsum(dim=-1)
-    place = (edges <= (uniform * edges[:, -1])[:, None]).sum(dim=-1)
-    last = kept.shape[1] - 1 - (kept > 0).flip(1).int().argmax(dim=-1)
-    return torch.minimum(place, last)
+    count, size = logits.shape
+    drawn = np.empty(count, np.int64)
+    shares, kept = np.empty(size), np.empty(size)
+    for r in range(count):
+        allowed = np.flatnonzero(mask[r])
+        most = logits[r, allowed[0]]
+        for i in allowed:
+            most = max(most, logits[r, i])
+        total = 0.0
+        for i in allowed:
+            shares[i] = math.exp((logits[r, i] - most) / temperature[r])
+            kept[i] = 0.0
+            total += shares[i]
+        reached = 0.0
+        while reached < nucleus[r] * total:
+            best = allowed[0]
+            for i in allowed:
+                if shares[i] > shares[best]:
+                    best = i
+            if shares[best] <= 0.0:  # rounding: all are taken
+                break
+            kept[best], shares[best] = shares[best], 0.0
+            reached += kept[best]
+        edge, place = 0.0, allowed[0]
+        for i in allowed:
+            if kept[i] > 0.0 and edge <= uniform[r] * reached:
+                place = i
+            edge += kept[i]
+        drawn[r] = place
+    return drawn

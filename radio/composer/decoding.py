@@ -1,0 +1,96 @@
+"""The model one position at a time, for rows of different length: how music is written, as training is not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from radio.composer import blocks
+from radio.composer.model import Transformer, norm, rotations
+
+
+class Decoder(Protocol):
+    """Rows of a model, each with what it holds."""
+
+    def prefill(self, row: int, positions: Tensor, ticks: Tensor) -> Tensor:
+        """Fills a row from nothing: (T, SLOTS) ids and (T,) times → the trunk's output at the last position (D,)."""
+
+    def advance(self, rows: Sequence[int], positions: Tensor, ticks: Tensor) -> Tensor:
+        """Adds one position to each of the rows: (R, SLOTS) ids and (R,) times → the trunk's output (R, D)."""
+
+
+def decoder(model: Transformer, rows: int) -> Decoder:
+    """The quickest way for the device that the model is on."""
+    return Compiled(model, rows) if model.embed[0].weight.device.type == "cpu" else Masked(model, rows)
+
+
+class Compiled:
+    """For a CPU: `radio.composer.blocks`, one thread."""
+
+    def __init__(self, model: Transformer, rows: int) -> None:
+        config, own = model.config, list(model.blocks)
+        self.model = model
+        self.dim = config.width // config.heads
+        self.weights = blocks.Weights(
+            stacked([block.qkv.weight for block in own]),
+            stacked([block.out.weight for block in own]),
+            stacked([block.up.weight for block in own]),
+            stacked([block.down.weight for block in own]),
+        )
+        self.cache = blocks.Cache.empty(config.layers, rows, config.heads, config.context, self.dim)
+
+    def prefill(self, row: int, positions: Tensor, ticks: Tensor) -> Tensor:
+        out, keys, values = self.model.prefill(positions, ticks)
+        blocks.fill(self.cache, row, keys.numpy(), values.numpy())
+        return out
+
+    def advance(self, rows: Sequence[int], positions: Tensor, ticks: Tensor) -> Tensor:
+        places = np.array(rows)
+        cos, sin = rotations(torch.from_numpy(self.cache.lengths[places]), ticks, self.dim)
+        x = self.model.embedded(positions)
+        return torch.from_numpy(blocks.step(x.numpy(), cos.numpy(), sin.numpy(), self.weights, self.cache, places))
+
+
+def stacked(matrices: Sequence[Tensor]) -> blocks.Floats:
+    """Matrices (out, in) of all layers as (layers, in, out)."""
+    return np.ascontiguousarray(torch.stack([matrix.detach().mT for matrix in matrices]).numpy())
+
+
+class Masked:
+    """For a device that likes few and large operations: the rows are gathered, and masked where they end."""
+
+    def __init__(self, model: Transformer, rows: int) -> None:
+        config, device = model.config, model.embed[0].weight.device
+        self.model = model
+        self.dim = config.width // config.heads
+        shape = (config.layers, rows, config.heads, config.context, self.dim)
+        self.keys, self.values = torch.zeros((2, *shape), device=device)
+        self.lengths = torch.zeros(rows, dtype=torch.long, device=device)
+
+    def prefill(self, row: int, positions: Tensor, ticks: Tensor) -> Tensor:
+        out, keys, values = self.model.prefill(positions, ticks)
+        length = len(positions)
+        self.keys[:, row, :, :length], self.values[:, row, :, :length] = keys, values
+        self.lengths[row] = length
+        return out
+
+    def advance(self, rows: Sequence[int], positions: Tensor, ticks: Tensor) -> Tensor:
+        places = torch.tensor(rows, device=positions.device)
+        lengths = self.lengths[places]
+        cos, sin = (r[:, None, None] for r in rotations(lengths, ticks, self.dim))
+        longest = int(lengths.max()) + 1
+        away = (torch.arange(longest, device=lengths.device) > lengths[:, None])[:, None, None]
+        x = self.model.embedded(positions[:, None])
+        for number, block in enumerate(self.model.blocks):
+            q, k, v = block.project(x, cos, sin)
+            keys, values = self.keys[number], self.values[number]
+            keys[places, :, lengths], values[places, :, lengths] = k[:, :, 0], v[:, :, 0]
+            scores = q @ keys[places, :, :longest].mT * self.dim**-0.5
+            shares = torch.softmax(scores.masked_fill(away, float("-inf")), dim=-1)
+            x = block.finish(x, shares @ values[places, :, :longest])
+        self.lengths[places] = lengths + 1
+        return norm(x)[:, 0]
