@@ -148,6 +148,7 @@ async def test_a_studio_held_down_for_a_minute_is_covered_by_an_encore(tmp_path:
             await own.until(lambda s: s["channels"]["folk"]["frame"] > 40 * RATE)  # a piece has been finished
             own.tune_in("/ragtime.mp3", "/folk.mp3")
             await own.until(lambda s: s["listeners"] == 2)
+            await own.until(lambda s: all(c["lookahead"] > LOOKAHEAD - 4 for c in s["channels"].values()))
             studio.process.kill()
             await studio.ended(10)
         down = time.monotonic()

@@ -1,9 +1,9 @@
 """The model's blocks for one new position a row, compiled: what music waits for on a CPU.
 
 A step is many small operations, of which torch's own calls cost half: here it is one. Keys and values are kept in
-8 bits, each vector with its own scale: reading them is most of the work, and the rounding (0.4 % of a vector's
-largest part) moves the loss less than it can be measured by. Keys lie with their positions last, values with theirs
-first, so that each loop runs along memory.
+8 bits, each vector with its own scale: reading them is most of the work, and the rounding cost 0.0001 bits of 3.3 a
+position on 60 validation pieces. Keys lie with their positions last, values with theirs first, so that each loop runs
+along memory.
 """
 
 from __future__ import annotations
