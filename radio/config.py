@@ -163,7 +163,7 @@ class ChannelConfig:
     """Silence between two pieces."""
     endless: bool = False
     """Pieces have no end, only a name: each goes on from the one before on its last bar line, at about its tempo."""
-    true_peak: Annotated[float, Within(-12, -1, "dBTP")] = -2.2
+    true_peak: Annotated[float, Within(-12, -1, "dBTP")] = -3.0
     """Of what is encoded; so that the decoded sound, which overshoots, stays below −1 dBTP."""
     reverb: Annotated[float, Within(0, 1)] = 0.4
     lookahead: PositiveSeconds | None = None
