@@ -1,14 +1,19 @@
-"""Positions a second by batch size, and how many channels that is enough for. One thread, nothing else running."""
+"""Positions a second by batch size, and how many channels that is enough for. One thread, nothing else running.
+
+The floor is the time in which one thread reads the weights, and the keys and values of the rows, once from memory.
+"""
 
 from __future__ import annotations
 
 import time
 from itertools import islice
 
+import numpy as np
 import torch
 from measuring import show
 
 from radio.composer.composer import Composer
+from radio.composer.decoding import Compiled
 from radio.composer.writer import advance
 from radio.config import load
 from radio.music.score import Bar
@@ -30,6 +35,26 @@ def needed(composer: Composer) -> dict[str, float]:
     return rates
 
 
+def bandwidth(size: int = 256 << 20, times: int = 5) -> float:
+    """Bytes a second that one thread reads, at best, from an array that no cache holds."""
+    array = np.ones(size // 8)
+    best = float("inf")
+    for _ in range(times):
+        began = time.perf_counter()
+        array.max()
+        best = min(best, time.perf_counter() - began)
+    return size / best
+
+
+def held(composer: Composer, batch: int) -> float:
+    """Bytes of keys and values that the first rows hold."""
+    decoder = composer.engine.decoder
+    assert isinstance(decoder, Compiled)
+    layers, _, heads, dim, _ = decoder.cache.keys.shape
+    # Rows without a shadow leave its place at length 0. Besides 8 bits a number, each vector has its 4 bytes.
+    return float(decoder.cache.lengths[: 2 * batch].sum()) * 2 * layers * heads * (dim + 4)
+
+
 def main() -> None:
     config = load(None)
     names = list(config.channels)
@@ -38,6 +63,8 @@ def main() -> None:
     rates = needed(composer)
     mean = sum(rates.values()) / len(rates)
     busiest = max(rates, key=lambda name: rates[name])
+    weights = sum(p.numel() * p.element_size() for p in composer.engine.model.parameters())
+    speed = bandwidth()
     for batch in (*BATCHES, len(names)):
         writers = list(islice(composer.writers.values(), batch))
         for _ in range(30):
@@ -46,11 +73,15 @@ def main() -> None:
         for _ in range(STEPS):
             advance(composer.engine, writers)
         took = (time.perf_counter() - began) / STEPS
-        rows.append([batch, 1000 * took, batch / took, batch / took / mean])
-    show(f"composer, {torch.get_num_threads()} thread", ["batch", "ms a step", "positions/s", "channels"], rows)
+        floor = (weights + held(composer, batch)) / speed
+        rows.append([batch, 1000 * took, batch / took, batch / took / mean, 1000 * floor, took / floor])
+    show(
+        f"composer, {torch.get_num_threads()} thread",
+        ["batch", "ms a step", "positions/s", "channels", "floor ms", "× floor"],
+        rows,
+    )
     print(f"A channel needs {mean:.1f} positions a second of music; the busiest, {busiest}, {rates[busiest]:.1f}.")
-    weights = sum(p.numel() * p.element_size() for p in composer.engine.model.parameters())
-    print(f"Weights of {weights / 1e6:.1f} MB are read at each step.\n")
+    print(f"Weights of {weights / 1e6:.1f} MB are read at each step, at {speed / 1e9:.1f} GB a second.\n")
 
 
 if __name__ == "__main__":

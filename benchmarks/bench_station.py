@@ -10,7 +10,8 @@ from measuring import cpu_by_process, show, station
 
 from radio.config import load
 
-SECONDS = 30.0
+SECONDS = 90.0
+"""Some times as long as the composer takes to get hungry again."""
 SIZES = (1, 4, 8, 16)
 
 
@@ -32,8 +33,11 @@ def main() -> None:
         total = sum(used.values())
         rest = total - sum(by_process)
         shares = [f"{100 * share:.1f}" for share in (*by_process, rest, total)]
-        rows.append([size, *shares, f"{100 * total / cores:.1f}", f"{memory:,.0f}", f"{settled:.0f}"])
-    columns = ["channels", "air %", "studio %", "composer %", "all %", f"% of {cores} cores", "studio MB", "settled s"]
+        # Settled, the composer writes as much as is played: what it does not need is what it could write besides.
+        times = f"{1 / rest:.1f}"
+        rows.append([size, *shares, f"{100 * total / cores:.1f}", times, f"{memory:,.0f}", f"{settled:.0f}"])
+    columns = ["channels", "air %", "studio %", "composer %", "all %", f"% of {cores} cores"]
+    columns += ["composer × real time", "studio MB", "settled s"]
     show(f"station, % of a core over {SECONDS:.0f} s", columns, rows)
 
 
