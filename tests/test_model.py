@@ -3,17 +3,21 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
+import numba
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba.core.dispatcher import Dispatcher
 
 from models import TINY, model
 from music import tune
 from radio.composer import blocks, weights
+from radio.composer.compiled import compiled
 from radio.composer.dataset import example, padded
 from radio.composer.decoding import Compiled, Decoder, Masked
 from radio.composer.growth import deepened, origins
@@ -217,3 +221,20 @@ def test_weights_that_are_garbage_are_refused(folder: Path) -> None:
     (folder / weights.WEIGHTS).write_bytes(b"garbage")
     with pytest.raises(ModelError, match="not a safetensors file"):
         weights.load(folder)
+
+
+def test_a_loop_is_compiled_too_where_nothing_can_be_kept_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere(function: Any, *, cache: bool = False, **options: Any) -> Any:
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return njit(function, **options)
+
+    njit = numba.njit
+    monkeypatch.setattr(numba, "njit", nowhere)
+
+    def doubled(x: float) -> float:
+        return 2 * x
+
+    made = compiled(doubled)
+    assert isinstance(made, Dispatcher)
+    assert made(1.5) == 3.0
