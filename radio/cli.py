@@ -75,7 +75,7 @@ def _station_options(command: argparse.ArgumentParser) -> None:
         "--soundfont", type=Path, metavar="FILE", help="a General MIDI soundfont (default: the system's)"
     )
     group.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where the model runs")
-    group.add_argument("--threads", type=int, metavar="N", help="threads of the model's arithmetic")
+    group.add_argument("--threads", type=int, metavar="N", help="threads of torch in the composer")
     group.add_argument("--seed", type=int, metavar="N", help="the same music at every start")
 
 

@@ -74,7 +74,7 @@ class StationConfig:
     link: str = ""
     """Where studio and air meet: a unix socket's path, or host:port; empty: `link.sock` in `state`."""
     threads: Annotated[int, Within(1, 256)] = 1
-    """Threads of the composer's arithmetic."""
+    """Threads of torch in the composer. A step on a CPU takes one; a row is begun, and drawn from, with these."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     max_listeners: Annotated[int, Within(1, 1_000_000)] = 20000
     seed: int | None = None

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,25 @@ def test_position_by_position_gives_what_a_whole_pass_gives(
             torch.testing.assert_close(stepped, whole[:, at], atol=near, rtol=near)
 
 
+@pytest.mark.parametrize("decoding", [Compiled, Masked])
+def test_a_full_row_takes_no_more(transformer: Transformer, decoding: type[Decoder]) -> None:
+    room = TINY.context
+    ids, ticks = torch.zeros((room + 1, tokens.SLOTS), dtype=torch.long), torch.arange(room + 1)
+    with torch.inference_mode():
+        decoder = decoding(transformer, 1)
+        with pytest.raises(IndexError):
+            decoder.prefill(0, ids, ticks)
+        decoder.prefill(0, ids[:room], ticks[:room])
+        with pytest.raises(IndexError):
+            decoder.advance([0], ids[room:], ticks[room:])
+
+
+@pytest.mark.parametrize(("width", "heads"), [(36, 1), (48, 8)])
+def test_a_model_whose_widths_the_compiled_loops_cannot_take_is_refused(width: int, heads: int) -> None:
+    with pytest.raises(ModelError, match=f"width {width} with {heads} heads; wanted"):
+        Compiled(Transformer(replace(TINY, width=width, heads=heads)), 1)
+
+
 @settings(deadline=None)  # the first call compiles
 @given(
     lengths=st.lists(st.integers(0, 39), min_size=1, max_size=5),
@@ -87,7 +107,7 @@ def test_a_head_looks_over_what_its_row_holds_and_nothing_else(
     for row, (keys, values) in enumerate(held, start=1):
         for h in range(heads):
             new = np.stack([own[row - 1, h] for own in (q, k, loud * v)])
-            blocks.look(new, cos[row - 1], sin[row - 1], cache, 1, row, h, shares, out)
+            blocks.attend(new, cos[row - 1], sin[row - 1], cache, 1, row, h, shares, out)
 
             turns = torch.from_numpy(cos[row - 1]), torch.from_numpy(sin[row - 1])
             query, key = rotate(norm(torch.from_numpy(new[:2])), *turns)

@@ -33,15 +33,15 @@ class Weights(NamedTuple):
 
 
 class Cache(NamedTuple):
-    """Keys and values of `rows` rows in 8 bits, what a unit of each is worth, and each row's length."""
+    """Keys and values of `rows` rows in 8 bits, the scale of each, and each row's length."""
 
     keys: Bytes
     """(layers, rows, heads, dim, context)"""
     values: Bytes
     """(layers, rows, heads, context, dim)"""
-    key_units: Floats
+    key_scales: Floats
     """(layers, rows, heads, context)"""
-    value_units: Floats
+    value_scales: Floats
     lengths: Whole
     """(rows,)"""
 
@@ -61,7 +61,7 @@ class Cache(NamedTuple):
 def norm(x: Floats, out: Floats) -> None:
     """RMSNorm of each row of x (R, D) into `out`."""
     for r in range(x.shape[0]):
-        root_mean_square(x[r], out[r])
+        rms_norm(x[r], out[r])
 
 
 @compiled
@@ -88,7 +88,7 @@ def multiply(x: Floats, matrix: Floats, out: Floats) -> None:
 
 
 @compiled
-def root_mean_square(vector: Floats, out: Floats) -> None:
+def rms_norm(vector: Floats, out: Floats) -> None:
     """RMSNorm of one vector into `out`."""
     squares = np.float32(0)
     for d in range(len(vector)):
@@ -99,18 +99,18 @@ def root_mean_square(vector: Floats, out: Floats) -> None:
 
 
 @compiled
-def turn(vector: Floats, cos: Floats, sin: Floats, out: Floats) -> None:
+def rotate(vector: Floats, cos: Floats, sin: Floats, out: Floats) -> None:
     """A head's query or key (dim,), normed and turned by the angles (dim / 2,), into `out`."""
     half = len(cos)
-    root_mean_square(vector, out)
+    rms_norm(vector, out)
     for d in range(half):
         a, b = out[d], out[d + half]
         out[d], out[d + half] = a * cos[d] - b * sin[d], b * cos[d] + a * sin[d]
 
 
 @compiled
-def unit(vector: Floats) -> np.float32:
-    """What 1 is worth of the 127 that the vector's largest part becomes."""
+def scale(vector: Floats) -> np.float32:
+    """What 1 of 127 is worth, where 127 is the vector's largest part."""
     most = np.float32(1e-20)
     for d in range(len(vector)):
         most = max(most, abs(vector[d]))
@@ -141,32 +141,32 @@ def fill(cache: Cache, row: int, keys: Floats, values: Floats) -> None:
         for h in range(heads):
             for i in range(length):
                 key, value = keys[layer, h, i], values[layer, h, i]
-                key_unit, value_unit = unit(key), unit(value)
-                cache.key_units[layer, row, h, i] = key_unit
-                cache.value_units[layer, row, h, i] = value_unit
+                key_scale, value_scale = scale(key), scale(value)
+                cache.key_scales[layer, row, h, i] = key_scale
+                cache.value_scales[layer, row, h, i] = value_scale
                 for d in range(dim):
-                    cache.keys[layer, row, h, d, i] = np.int8(np.rint(key[d] / key_unit))
-                    cache.values[layer, row, h, i, d] = np.int8(np.rint(value[d] / value_unit))
+                    cache.keys[layer, row, h, d, i] = np.int8(np.rint(key[d] / key_scale))
+                    cache.values[layer, row, h, i, d] = np.int8(np.rint(value[d] / value_scale))
     cache.lengths[row] = length
 
 
 @compiled
-def look(
+def attend(
     qkv: Floats, cos: Floats, sin: Floats, cache: Cache, layer: int, row: int, h: int, shares: Floats, out: Floats
 ) -> None:
     """One head of one row: adds a key and a value, and looks from the query over all; qkv is (3, dim), out (dim,)."""
     dim, last = qkv.shape[1], cache.lengths[row]
     held = last + 1
     keys, values = cache.keys[layer, row, h], cache.values[layer, row, h]
-    key_units, value_units = cache.key_units[layer, row, h], cache.value_units[layer, row, h]
+    key_scales, value_scales = cache.key_scales[layer, row, h], cache.value_scales[layer, row, h]
     query, key = np.empty(dim, np.float32), np.empty(dim, np.float32)
-    turn(qkv[0], cos, sin, query)
-    turn(qkv[1], cos, sin, key)
-    key_units[last], value_units[last] = unit(key), unit(qkv[2])
+    rotate(qkv[0], cos, sin, query)
+    rotate(qkv[1], cos, sin, key)
+    key_scales[last], value_scales[last] = scale(key), scale(qkv[2])
     for d in range(dim):
         query[d] /= np.sqrt(np.float32(dim))
-        keys[d, last] = np.int8(np.rint(key[d] / key_units[last]))
-        values[last, d] = np.int8(np.rint(qkv[2, d] / value_units[last]))
+        keys[d, last] = np.int8(np.rint(key[d] / key_scales[last]))
+        values[last, d] = np.int8(np.rint(qkv[2, d] / value_scales[last]))
     for i in range(held):
         shares[i] = 0
     # Four at a time: each share is read and written a quarter as often.
@@ -175,15 +175,15 @@ def look(
         k0, k1, k2, k3 = keys[d], keys[d + 1], keys[d + 2], keys[d + 3]
         for i in range(held):
             shares[i] += q0 * k0[i] + q1 * k1[i] + q2 * k2[i] + q3 * k3[i]
-    most = shares[0] * key_units[0]
+    most = shares[0] * key_scales[0]
     for i in range(held):
-        shares[i] *= key_units[i]
+        shares[i] *= key_scales[i]
         most = max(most, shares[i])
     total = np.float32(0)
     for i in range(held):
         share = exponential(shares[i] - most)
         total += share
-        shares[i] = share * value_units[i]
+        shares[i] = share * value_scales[i]
     for d in range(dim):
         query[d] = 0
     fours = held - held % 4
@@ -221,7 +221,7 @@ def step(x: Floats, cos: Floats, sin: Floats, weights: Weights, cache: Cache, ro
         multiply(normed, weights.qkv[layer], projected.reshape(count, -1))
         for r in range(count):
             for h in range(heads):
-                look(projected[r, :, h], cos[r], sin[r], cache, layer, rows[r], h, shares, attended[r, h * dim :])
+                attend(projected[r, :, h], cos[r], sin[r], cache, layer, rows[r], h, shares, attended[r, h * dim :])
         multiply(attended, weights.out[layer], added)
         x += added
         norm(x, normed)

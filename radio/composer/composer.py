@@ -23,7 +23,7 @@ from radio.music.score import Bar, Piece
 LOW, FULL = 12.0, 30.0
 """Seconds of bars waiting in a channel's queue.
 
-A step of 16 rows costs two and a half times a step of one, so nobody is written for until somebody is below LOW; then
+A step of 16 rows costs four to five times a step of one, so nobody is written for until somebody is below LOW; then
 all are, up to FULL.
 """
 URGENT, STRIDE = 2.0, 3.0

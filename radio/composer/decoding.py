@@ -11,6 +11,7 @@ from torch import Tensor
 
 from radio.composer import blocks
 from radio.composer.model import Transformer, norm, rotations
+from radio.errors import ModelError
 
 
 class Decoder(Protocol):
@@ -20,7 +21,11 @@ class Decoder(Protocol):
         """Fills a row from nothing: (T, SLOTS) ids and (T,) times → the trunk's output at the last position (D,)."""
 
     def advance(self, rows: Sequence[int], positions: Tensor, ticks: Tensor) -> Tensor:
-        """Adds one position to each of the rows: (R, SLOTS) ids and (R,) times → the trunk's output (R, D)."""
+        """Adds one position to each of the rows: (R, SLOTS) ids and (R,) times → the trunk's output (R, D).
+
+        Raises:
+            IndexError: a row is full; of `prefill`, there are more positions than it holds.
+        """
 
 
 def decoder(model: Transformer, rows: int) -> Decoder:
@@ -29,12 +34,21 @@ def decoder(model: Transformer, rows: int) -> Decoder:
 
 
 class Compiled:
-    """For a CPU: `radio.composer.blocks`, one thread."""
+    """For a CPU: `radio.composer.blocks`, one thread.
+
+    Raises:
+        ModelError: a width that the compiled loops, which look at no bounds, cannot take.
+    """
 
     def __init__(self, model: Transformer, rows: int) -> None:
         config, own = model.config, list(model.blocks)
-        self.model = model
+        self.model, self.context = model, config.context
         self.dim = config.width // config.heads
+        if config.width % 8 or self.dim % 4:
+            raise ModelError(
+                f"a model of width {config.width} with {config.heads} heads; "
+                "wanted a width that 8 divides, and heads of a width that 4 divides"
+            )
         self.weights = blocks.Weights(
             stacked([block.qkv.weight for block in own]),
             stacked([block.out.weight for block in own]),
@@ -44,13 +58,18 @@ class Compiled:
         self.cache = blocks.Cache.empty(config.layers, rows, config.heads, config.context, self.dim)
 
     def prefill(self, row: int, positions: Tensor, ticks: Tensor) -> Tensor:
+        if len(positions) > self.context:
+            raise IndexError(f"got {len(positions)} positions, wanted {self.context} at most")
         out, keys, values = self.model.prefill(positions, ticks)
         blocks.fill(self.cache, row, keys.numpy(), values.numpy())
         return out
 
     def advance(self, rows: Sequence[int], positions: Tensor, ticks: Tensor) -> Tensor:
         places = np.array(rows)
-        cos, sin = rotations(torch.from_numpy(self.cache.lengths[places]), ticks, self.dim)
+        lengths = self.cache.lengths[places]
+        if lengths.max() >= self.context:
+            raise IndexError(f"a row is full: it holds {self.context} positions")
+        cos, sin = rotations(torch.from_numpy(lengths), ticks, self.dim)
         x = self.model.embedded(positions)
         return torch.from_numpy(blocks.step(x.numpy(), cos.numpy(), sin.numpy(), self.weights, self.cache, places))
 
@@ -72,8 +91,10 @@ class Masked:
         self.lengths = torch.zeros(rows, dtype=torch.long, device=device)
 
     def prefill(self, row: int, positions: Tensor, ticks: Tensor) -> Tensor:
-        out, keys, values = self.model.prefill(positions, ticks)
         length = len(positions)
+        if length > self.keys.shape[3]:
+            raise IndexError(f"got {length} positions, wanted {self.keys.shape[3]} at most")
+        out, keys, values = self.model.prefill(positions, ticks)
         self.keys[:, row, :, :length], self.values[:, row, :, :length] = keys, values
         self.lengths[row] = length
         return out

@@ -1,6 +1,6 @@
 """The composer in a process of its own, and the studio's side of it. This side loads no torch.
 
-A step of the model is some hundred short calls into torch, each of which gives the interpreter's lock away; with a
+A step of the model holds the interpreter's lock for some 20 ms, and drawing gives it away at every call; with a
 thread for every channel in the same process each call waits to get it back, and so do they.
 
     studio                                     composer
