@@ -419,6 +419,14 @@ def test_commands_train_measure_and_compose(
     assert set(found["markov"]["whole"]["mean"]) == {"right", "none"}
 
 
+def test_our_model_is_trained_on_the_same_clock_and_can_be_measured_and_compose(tmp_path: Path) -> None:
+    done = ours.train(corpus(), 2 / 60, 1, tmp_path, shape=NARROW)
+    assert 2 <= done.seconds < 6
+    again = ours.train(corpus(), (done.seconds + 1) / 60, 1, tmp_path, resume=True, shape=NARROW)
+    assert again.step > done.step
+    assert math.isfinite(sum(Ours(tmp_path).bits(Prefix(), piece()).values()))
+
+
 def test_registered_baselines_are_the_five_and_what_is_not_trained_is_named(tmp_path: Path) -> None:
     assert list(registry.BASELINES) == list(TINY)
     for name in ("markov", "biaxial"):

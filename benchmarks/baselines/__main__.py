@@ -1,13 +1,15 @@
 """Trains the baselines, measures them, and has them compose.
 
-    python -m benchmarks.baselines train all --minutes 20
-    python -m benchmarks.baselines measure all --model models/base -o data/baselines/figures.json
-    python -m benchmarks.baselines compose all --model models/base -o data/baselines/music --workers 2
+    python -m benchmarks.baselines train all --minutes 40
+    python -m benchmarks.baselines train ours --minutes 40
+    python -m benchmarks.baselines measure all --model data/baselines/ours -o data/baselines/figures.json
+    python -m benchmarks.baselines compose all --model data/baselines/ours -o data/baselines/music --workers 2
     python -m benchmarks.baselines compare none --music data/baselines/music -o models/base/baselines.json
 
-In place of `all` one may be named; `train --resume` goes on after a stop, `measure none` and `compose none` are for the
-model given alone. Figures join those that the file has; pieces that are there are not composed again. `compare`
-measures what was composed with the evaluation kit; the model's card shows its file.
+Minutes are of processor time. In place of `all` one may be named; `ours` is a model of our own, trained as they are.
+`train --resume` goes on after a stop, `measure none` and `compose none` are for the model given alone. Figures join
+those that the file has; pieces that are there are not composed again. `compare` measures what was composed with the
+evaluation kit; the model's card shows its file.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from benchmarks.baselines import ours
 from benchmarks.baselines.concert import Concert, compared, give_all
 from benchmarks.baselines.measure import Measured, as_json, measured, rolls, whole
 from benchmarks.baselines.ours import OURS, Ours
@@ -46,7 +49,8 @@ def train(corpus: Corpus, names: Sequence[str], options: argparse.Namespace) -> 
                 text = f"{name}: step {standing.step}, {standing.bits:.2f} bits, {standing.rate:,.0f} positions/s"
                 shown.update(task, completed=standing.seconds, description=text)
 
-            done = BASELINES[name]().train(
+            begin = ours.train if name == OURS else BASELINES[name]().train
+            done = begin(
                 corpus, options.minutes, options.seed, options.runs / name, resume=options.resume, report=report
             )
         console.print(f"{name}: {done.positions:,} positions in {done.seconds:,.0f} s, {done.bits:.3f} bits a position")
@@ -122,7 +126,6 @@ def compare(corpus: Corpus, names: Sequence[str], options: argparse.Namespace) -
 def arguments(words: Sequence[str]) -> argparse.Namespace:
     """The command line."""
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("name", choices=[*BASELINES, "all", "none"], help="a baseline, all, or none")
     shared.add_argument("--data", type=Path, default=Path("data"), help="training data")
     shared.add_argument("--runs", type=Path, default=Path("data/baselines"), help="where baselines are kept")
     shared.add_argument("--seed", type=int, default=1)
@@ -130,21 +133,24 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.baselines", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
     training = commands.add_parser("train", parents=[shared])
-    training.add_argument("--minutes", type=float, required=True, help="for each")
+    training.add_argument("name", choices=[*BASELINES, "all", OURS], help="a baseline, all, or our own model")
+    training.add_argument("--minutes", type=float, required=True, help="of processor time, for each")
     training.add_argument("--resume", action="store_true", help="go on from the checkpoint")
-    measuring = commands.add_parser("measure", parents=[shared])
+    named = argparse.ArgumentParser(add_help=False)
+    named.add_argument("name", choices=[*BASELINES, "all", "none"], help="a baseline, all, or none")
+    measuring = commands.add_parser("measure", parents=[named, shared])
     measuring.add_argument("--model", type=Path, help="our model's folder, to be measured too")
     measuring.add_argument("--budget", type=int, default=12000, help="positions a style")
     measuring.add_argument("--roll-budget", type=int, default=4000, help="positions a style, as piano rolls")
     measuring.add_argument("-o", "--output", type=Path, default=Path("data/baselines/figures.json"))
-    composing = commands.add_parser("compose", parents=[shared])
+    composing = commands.add_parser("compose", parents=[named, shared])
     composing.add_argument("--style", help="one alone")
     composing.add_argument("--pieces", type=int, default=12, help="of each style")
     composing.add_argument("--bars", type=int, default=32, help="of each piece")
     composing.add_argument("--model", type=Path, help="our model's folder, to compose too")
     composing.add_argument("--workers", type=int, default=1, help="processes")
     composing.add_argument("-o", "--output", type=Path, required=True, help="folder")
-    comparing = commands.add_parser("compare", parents=[shared])
+    comparing = commands.add_parser("compare", parents=[named, shared])
     comparing.add_argument("--music", type=Path, default=Path("data/baselines/music"), help="what `compose` wrote")
     comparing.add_argument("--figures", type=Path, default=Path("data/baselines/figures.json"), help="of `measure`")
     comparing.add_argument("--workers", type=int, default=1, help="processes")

@@ -22,6 +22,8 @@ Lesson = Callable[[np.random.Generator], tuple[Tensor, int]]
 """Draws a batch: the nats that it costs, summed, and how many positions it tells."""
 Clock = Callable[[], float]
 """Seconds."""
+BUSY: Clock = time.process_time
+"""Budgets are of processor time: what else a machine does, and on how many cores a network is trained, is all one."""
 CHECKPOINT = "checkpoint.pt"
 LONGEST_STEP = 60.0
 """Seconds. A step takes less; a process that was stopped takes more, and that does not count."""
@@ -37,7 +39,7 @@ class Network(ABC, Generic[M]):
 
     def __init__(self) -> None:
         self.model = self.build().eval()
-        self.clock: Clock = time.perf_counter
+        self.clock = BUSY
 
     @abstractmethod
     def build(self) -> M:

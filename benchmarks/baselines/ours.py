@@ -1,4 +1,4 @@
-"""Our own model, measured as the baselines are; and how models with its embeddings and heads are."""
+"""Our own model, trained and measured as the baselines are; and how models with its embeddings and heads are."""
 
 from __future__ import annotations
 
@@ -9,19 +9,45 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.baselines.baseline import Bits, SlotBits, by_field
-from radio.composer import weights
+from benchmarks.baselines.baseline import Bits, Report, SlotBits, by_field, silent
+from benchmarks.baselines.network import BUSY
+from radio.composer import guard, planner, weights
+from radio.composer.corpus import Corpus
 from radio.composer.dataset import Example, example
 from radio.composer.evaluate import windows
 from radio.composer.losses import cell_losses, cells
-from radio.composer.model import Transformer
+from radio.composer.model import ModelConfig, Transformer
 from radio.composer.sections import OURS as OURS
-from radio.composer.train import LN2
+from radio.composer.train import LN2, Progress, TrainConfig, Trainer
 from radio.music import tokens
 from radio.music.score import Prefix
 
+SHAPE = ModelConfig()
+"""What `radio train` begins with, and the trunk of the flat tokens."""
 CELL = 6144
 """Positions a forward pass holds at most, padding included."""
+
+
+def train(
+    corpus: Corpus,
+    minutes: float,
+    seed: int,
+    out: Path,
+    *,
+    resume: bool = False,
+    report: Report = silent,
+    shape: ModelConfig = SHAPE,
+) -> Progress:
+    """Trains a model of ours with the recipe that `radio train` begins with, and on the clock of the baselines."""
+    torch.manual_seed(seed)
+    config = TrainConfig(minutes=minutes, seed=seed)
+    trainer = Trainer(corpus, Transformer(shape), config, out, clock=BUSY)
+    if resume:
+        trainer.resume()
+    trainer.run(lambda standing, _: report(standing))
+    planner.save(out, corpus)
+    guard.save(out, corpus)
+    return trainer.progress
 
 
 class Ours:
