@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from radio.air import icy
 from radio.air.log import PacketLog
-from radio.air.titled import Titled
+from radio.air.spans import Span, Spans, Titled
 from radio.formats import BLOCK
 from radio.link import Packet
 
@@ -85,21 +85,57 @@ def test_all_who_join_are_soon_written_the_very_same_bytes(
     for number, (audio, title) in enumerate(parts):
         log.append(Packet("bach", number, BLOCK * number, BLOCK, {"mp3": audio}, title=title))
     titled = Titled(log, "mp3", metaint)
-    heard: dict[int, list[bytes]] = {}
-    for first in sorted({min(join, len(parts) - 1) for join in joins}):
-        start, phase = titled.begin(first)
-        heard[first] = []
-        for number in range(first, len(parts)):
-            data, phase = titled.packet(number, phase)
-            heard[first].append(data)
-        audio, titles = strict_parse(start + b"".join(heard[first]), metaint)
+    firsts = sorted({min(join, len(parts) - 1) for join in joins})
+    starts: dict[int, bytes] = {}
+    phases: dict[int, icy.Phase | None] = {}
+    heard: dict[int, list[bytes]] = {first: [] for first in firsts}
+    for number in range(firsts[0], len(parts)):
+        for first in firsts:
+            if first == number:
+                starts[first], phases[first] = titled.begin(first)
+            if first <= number:
+                span = titled.span(number, 1, phases[first])
+                assert span.stop == number + 1
+                phases[first] = span.phase
+                heard[first].append(span.data)
+    for first, own in heard.items():
+        audio, titles = strict_parse(starts[first] + b"".join(own), metaint)
         assert audio.endswith(b"".join(audio for audio, _ in parts[first:]))
         assert set(titles) <= {title for _, title in parts[first:]}
-    earliest = heard[min(heard)]
-    for first, own in heard.items():
-        others = earliest[first - min(heard) :]
+        others = heard[firsts[0]][first - firsts[0] :]
         apart = [index for index, (data, other) in enumerate(zip(own, others, strict=True)) if data is not other]
         assert sum(len(data) for data in own[: max(apart, default=0)]) <= 2 * metaint + 64
+
+
+@given(
+    st.lists(st.binary(min_size=1, max_size=40), min_size=1, max_size=20), st.lists(st.integers(1, 7), min_size=1),
+    st.booleans(),
+)  # fmt: skip
+def test_how_many_packets_are_written_at_once_does_not_matter(
+    parts: list[bytes], most: list[int], icy_wanted: bool
+) -> None:
+    log = PacketLog()
+    for number, audio in enumerate(parts):
+        log.append(Packet("bach", number, BLOCK * number, BLOCK, {"mp3": audio}, title=f"Piece {number // 5}"))
+    heard = []
+    for steps in (itertools.repeat(1), itertools.cycle(most)):
+        spans = Titled(log, "mp3", 16) if icy_wanted else Spans(log, "mp3")
+        whole, phase = spans.begin(0)
+        number = 0
+        while number < log.next:
+            span = spans.span(number, next(steps), phase)
+            whole, number, phase = whole + span.data, span.stop, span.phase
+        heard.append(whole)
+    assert heard[0] == heard[1]
+
+
+def test_a_span_ends_before_a_packet_that_is_not_there_in_the_format() -> None:
+    log = PacketLog()
+    for number, data in enumerate(({"mp3": b"a"}, {"mp3": b"b"}, {"opus": b"c"}, {"mp3": b"d"})):
+        log.append(Packet("bach", number, BLOCK * number, BLOCK, data))
+    spans = Spans(log, "mp3")
+    assert spans.span(0, 4, None) == Span(b"ab", 2, None)
+    assert spans.span(2, 4, None) == Span(b"", 2, None)
 
 
 @given(hostile)

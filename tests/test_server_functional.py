@@ -325,8 +325,8 @@ async def test_an_encore_can_be_heard_without_a_break_in_the_stream(air: Air) ->
     writer.write(b"GET /bach.mp3 HTTP/1.0\r\n\r\n")
     await reader.readuntil(b"\r\n\r\n")
     body = b""
-    for _ in range(100):
-        await air.run(BLOCK / RATE)
+    for _ in range(34):
+        await air.run(stations.EACH * BLOCK / RATE)
         body += await reader.read(65536)
     assert air.station.transmissions["bach"].channel.state == "encore"
     sound = decode(body[: len(body) // 384 * 384])

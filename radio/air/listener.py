@@ -1,9 +1,8 @@
 """One listener of a mount: a cursor into the packet log, and the socket it is written to.
 
-Writing happens on the event loop, never waits, and hands every socket the same bytes objects. A packet is written
-only when the
-socket has taken all that came before, so that a slow listener costs its cursor and no memory; one who takes
-nothing for `PATIENCE` seconds, or whose place in the log is gone, is disconnected and counted, never skipped.
+Writing happens on the event loop, never waits, and hands every socket the same bytes objects. Packets are written
+only when the socket has taken all that came before, so that a slow listener costs its cursor and no memory; one who
+takes nothing for `PATIENCE` seconds, or whose place in the log is gone, is disconnected and counted, never skipped.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import socket
 import struct
 
 from radio.air.log import PacketLog
-from radio.air.titled import Titled
+from radio.air.spans import Spans
 
 PATIENCE = 30.0
 """Seconds a listener may take nothing."""
@@ -27,18 +26,12 @@ _LINGER = struct.pack("ii", 1, 0)
 class Listener:
     """One HTTP audio response under way."""
 
-    def __init__(
-        self, transport: asyncio.Transport, log: PacketLog, form: str, number: int, titled: Titled | None, now: float
-    ) -> None:
-        self.transport, self.log, self.form = transport, log, form
+    def __init__(self, transport: asyncio.Transport, log: PacketLog, number: int, spans: Spans, now: float) -> None:
+        self.transport, self.log, self.spans = transport, log, spans
         self.number = number
         """The packet that comes next."""
-        self.titled = titled
-        """None: no titles are wanted."""
-        self.first = b""
+        self.first, self._phase = spans.begin(number)
         """What comes before the first packet."""
-        if titled:
-            self.first, self._phase = titled.begin(number)
         self.sent = 0
         """Bytes of audio and titles."""
         self.gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -67,18 +60,16 @@ class Listener:
         if self.number < self.log.first:
             self.end("overtaken")
             return
-        for number in range(self.number, min(self.log.next, self.number + MOST)):
-            packet = self.log[number]
-            data = packet.data.get(self.form)
-            if data is None:
-                # Only if the studio went away just as it began with this format.
-                self.end("off air")
-                return
-            if self.titled:
-                data, self._phase = self.titled.packet(number, self._phase)
-            self.transport.write(data)
-            self.sent += len(data)
-            self.number = number + 1
+        if self.number == self.log.next:
+            return
+        span = self.spans.span(self.number, MOST, self._phase)
+        if span.stop == self.number:
+            # Only if the studio went away just as it began with this format.
+            self.end("off air")
+            return
+        self.transport.write(span.data)
+        self.sent += len(span.data)
+        self.number, self._phase = span.stop, span.phase
         self._waiting = self.transport.get_write_buffer_size()
 
     def end(self, why: str) -> None:

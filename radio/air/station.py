@@ -16,7 +16,7 @@ from radio.air.channel import BLOCK_SECONDS, Channel
 from radio.air.feed import Feed
 from radio.air.icy import interval
 from radio.air.listener import Listener
-from radio.air.titled import Titled
+from radio.air.spans import Spans, Titled
 from radio.config import ChannelConfig, Config, StationConfig
 from radio.errors import LinkError
 from radio.formats import FORMATS
@@ -28,6 +28,9 @@ SLOWEST = 0.5
 """Seconds between two looks at a channel that has nothing to release."""
 LINGER = 30.0
 """Seconds for which a format is still made after its last listener has left."""
+EACH = 3
+"""Packets between two writes to a listener, for a write costs the system more than the bytes in it. Listeners take
+turns."""
 PATIENCE = 8.0
 """Seconds that a listener waits for a format nobody else listens to."""
 
@@ -39,8 +42,11 @@ class Mount:
         self.channel, self.form = channel, FORMATS[form]
         self.metaint = interval(station.kbits(self.form))
         """Bytes of audio between two titles."""
-        self.titled = Titled(channel.log, form, self.metaint)
+        self.plain, self.titled = Spans(channel.log, form), Titled(channel.log, form, self.metaint)
         self.listeners: set[Listener] = set()
+        self._turns: tuple[set[Listener], ...] = tuple(set() for _ in range(EACH))
+        """The same, by when they are written to."""
+        self._turn = 0
         self.heard = -LINGER
         """When somebody listened, or wanted to, last."""
         self.news = asyncio.Event()
@@ -56,10 +62,11 @@ class Mount:
         """Begins a response: head, format header and burst leave at once."""
         first = self.channel.first(self.form.name)
         assert first is not None, f"{self.path} has nothing to send yet"
-        listener = Listener(transport, self.channel.log, self.form.name, first, self.titled if icy else None, now)
+        listener = Listener(transport, self.channel.log, first, self.titled if icy else self.plain, now)
         transport.write(head + (listener.first or self.channel.headers.get(self.form.name, b"")))
         listener.write(now)
         self.listeners.add(listener)
+        min(self._turns, key=len).add(listener)
         self.peak = max(self.peak, len(self.listeners))
         return listener
 
@@ -72,26 +79,31 @@ class Mount:
         return start - self.form.delay_at(start)
 
     def write(self, now: float) -> None:
-        """Writes what is new to every listener, and lets go of those who have ended."""
-        for listener in tuple(self.listeners):
+        """Writes what is new to the listeners whose turn it is, and lets go of those who have ended."""
+        self._turn = (self._turn + 1) % EACH
+        for listener in tuple(self._turns[self._turn]):
             listener.write(now)
             if listener.gone.done():
-                self.listeners.discard(listener)
-                self.ended[listener.gone.result()] += 1
+                self._forget(listener)
 
     def leave(self, listener: Listener) -> None:
         """The response has ended from its own side."""
         listener.end("left")
+        self._forget(listener)
+
+    def close(self, now: float) -> None:
+        """Ends every response, after what was released."""
+        for listener in tuple(self.listeners):
+            listener.write(now)
+            listener.end("off air")
+            self._forget(listener)
+
+    def _forget(self, listener: Listener) -> None:
         if listener in self.listeners:
             self.listeners.discard(listener)
+            for turn in self._turns:
+                turn.discard(listener)
             self.ended[listener.gone.result()] += 1
-
-    def close(self) -> None:
-        """Ends every response."""
-        for listener in tuple(self.listeners):
-            listener.end("off air")
-            self.listeners.discard(listener)
-            self.ended["off air"] += 1
 
 
 class Transmission:
@@ -231,4 +243,4 @@ class Station:
         for transmission in self.transmissions.values():
             transmission.feed.close()
             for mount in transmission.mounts.values():
-                mount.close()
+                mount.close(self.clock())
