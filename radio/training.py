@@ -167,7 +167,7 @@ def _blend(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    from radio.composer.commands import evaluate, evaluate_hours, evaluate_music
+    from radio.composer.evaluating import evaluate, evaluate_hours, evaluate_music
     from radio.config import load
 
     if (arguments.model is None) == (arguments.music is None):

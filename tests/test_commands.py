@@ -13,13 +13,14 @@ import pytest
 
 from models import TINY, channel, data, model
 from music import corpus, tune
-from radio.composer import commands, weights
+from radio.composer import commands, evaluating, weights
 from radio.composer.apart import tell_apart
 from radio.composer.card import lineage
 from radio.composer.compose import compose
 from radio.composer.corpus import Corpus
 from radio.composer.style import classifier, features, windows
 from radio.composer.train import TrainConfig
+from radio.composer.unfinished import Unfinished
 from radio.config import Config, StationConfig
 from radio.errors import ConfigError
 from radio.music import smf
@@ -44,7 +45,7 @@ def test_a_folder_of_midi_files_becomes_a_model_with_a_card_and_pieces(tmp_path:
     with (out / "curve.csv").open(newline="") as file:
         assert list(csv.DictReader(file))
     kept = tmp_path / "kept"
-    commands.evaluate(out, tmp_path / "data", APART, ("bach", "ragtime"), 1, 1, kept, None)
+    evaluating.evaluate(out, tmp_path / "data", APART, ("bach", "ragtime"), 1, 1, kept, None)
     figures = json.loads((out / "evaluation.json").read_text())
     assert set(figures["bits_per_note"]) == {"bach", "ragtime"}
     assert figures["apart"]["pieces"] == 2
@@ -52,7 +53,7 @@ def test_a_folder_of_midi_files_becomes_a_model_with_a_card_and_pieces(tmp_path:
     assert -1 <= figures["tag_swap"]["value"] <= 1
     assert set(figures["attack"]) == {"guarded", "unguarded"}
     assert (out / "evaluation.png").read_bytes().startswith(b"\x89PNG")
-    commands.evaluate_music(kept, tmp_path / "data", 1, None)
+    evaluating.evaluate_music(kept, tmp_path / "data", 1, None)
     again = json.loads((kept / "evaluation.json").read_text())["panel"]
     assert again["groups"]["bach"]["pieces"] == 1
     text = (out / "README.md").read_text()
@@ -125,3 +126,22 @@ def test_every_composed_piece_is_judged_and_seen_to_end() -> None:
     assert (told.channels, told.pieces, told.ended) == (("bach", "ragtime"), 4, 4)
     assert 0 <= told.right <= 4
     assert told.real > 0.9
+
+
+def test_a_measurement_that_was_stopped_goes_on_after_the_last_part(tmp_path: Path) -> None:
+    path, of = tmp_path / "figures.part", {"model": "1", "apart": ("a", "b")}
+
+    def stopped() -> float:
+        raise KeyboardInterrupt
+
+    first = Unfinished(path, of)
+    assert first.part("bits", lambda: {"bach": 3.0}) == {"bach": 3.0}
+    with pytest.raises(KeyboardInterrupt):
+        first.part("panel", stopped)
+    again = Unfinished(path, of)
+    assert list(again.parts) == ["bits"]
+    assert again.part("bits", stopped) == {"bach": 3.0}
+    assert again.part("panel", lambda: 1.5) == 1.5
+    assert not Unfinished(path, {**of, "model": "2"}).parts
+    again.close()
+    assert list(tmp_path.iterdir()) == []
