@@ -6,12 +6,14 @@ import functools
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.progress import Progress
+import torch
 from rich.table import Table
 
 from radio.composer import card, corpus, endurance, planner, plots, weights
@@ -31,7 +33,7 @@ from radio.composer.swap import tag_swaps
 from radio.composer.unfinished import Unfinished
 from radio.config import ChannelConfig
 from radio.music import smf
-from radio.music.score import Bar, Piece
+from radio.music.score import Piece
 from radio.music.tokens import plain
 
 
@@ -66,9 +68,7 @@ def evaluate(
 
     @functools.cache
     def composed() -> dict[str, tuple[ChannelConfig, list[Piece]]]:
-        with bar() as progress:
-            music = _composed(model, channels, pieces, seed, keep, progress)
-        return {channel.name: (channel, own) for channel, own in zip(channels, music, strict=True)}
+        return _composed(model, channels, pieces, seed, keep)
 
     parts: dict[str, Callable[[], Any]] = {
         "bits_per_note": lambda: _bits(weights.load(model), found, seed),
@@ -194,22 +194,30 @@ def _tell_constancy(
 
 
 def _composed(
-    model: Path, channels: Sequence[ChannelConfig], pieces: int, seed: int, keep: Path | None, progress: Progress
-) -> list[list[Piece]]:
-    """Pieces of each channel; `keep` is given them as MIDI files, in a folder for each style."""
-    task = progress.add_task("composing: pieces", total=pieces * len(channels))
-    found: list[list[Piece]] = []
-    for channel in channels:
-        found.append([])
-        for item in compose_pieces(model, channel, pieces, seed, abreast=16):
-            if isinstance(item, Bar):
-                continue
-            found[-1].append(item)
+    model: Path, channels: Sequence[ChannelConfig], pieces: int, seed: int, keep: Path | None
+) -> dict[str, tuple[ChannelConfig, list[Piece]]]:
+    """Pieces of each channel, several channels side by side; `keep` is given them as MIDI files, in a folder for each
+    style."""
+    found: dict[str, tuple[ChannelConfig, list[Piece]]] = {}
+    with bar() as progress, ProcessPoolExecutor(os.cpu_count() or 1, mp_context=get_context("spawn")) as pool:
+        task = progress.add_task("composing: channels", total=len(channels))
+        tasks = [(own, pool.submit(compose_for, model, own, pieces, seed, keep)) for own in channels]
+        for channel, music in tasks:
+            found[channel.name] = channel, music.result()
             progress.advance(task)
-            if keep is not None:
-                folder = keep / channel.prefix.style
-                folder.mkdir(parents=True, exist_ok=True)
-                smf.write(item, folder / f"{channel.name}-{len(found[-1]):03d}-{plain(item.title)[:60]}.mid")
+    return found
+
+
+def compose_for(model: Path, channel: ChannelConfig, pieces: int, seed: int, keep: Path | None) -> list[Piece]:
+    """Pieces of one channel, on one core."""
+    torch.set_num_threads(1)
+    music = compose_pieces(model, channel, pieces, seed, abreast=16)
+    found = [item for item in music if isinstance(item, Piece)]
+    if keep is not None:
+        folder = keep / channel.prefix.style
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, piece in enumerate(found, 1):
+            smf.write(piece, folder / f"{channel.name}-{number:03d}-{plain(piece.title)[:60]}.mid")
     return found
 
 
