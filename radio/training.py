@@ -41,7 +41,8 @@ def _add_train(commands: Any) -> None:
         "The learning rate follows the budget of minutes; a run that was stopped goes on where it was with --resume.",
         """radio train --data data --out models/mine --minutes 120
         radio train --data data --out models/mine --minutes 120 --resume
-        radio train --data data --out models/deep --start models/mine --layers 9 --minutes 120""",
+        radio train --data data --out models/deep --start models/mine --layers 9 --minutes 120
+        radio train --data data --out models/small --start models/deep --layers 5 --minutes 60""",
     )  # fmt: skip
     train.add_argument("--data", type=Path, required=True, metavar="DATA", help="folder made by `radio corpus build`")
     train.add_argument("--out", type=Path, required=True, metavar="MODEL", help="folder for the model")
@@ -50,7 +51,8 @@ def _add_train(commands: Any) -> None:
     )
     train.add_argument(
         "--layers", type=positive, metavar="N",
-        help="depth of the model (default: 6, or that of --start's); more than --start's: new layers between its own",
+        help="depth of the model (default: 6, or that of --start's); more than --start's: new layers between its own; "
+        "fewer: some of its own, evenly spread",
     )  # fmt: skip
     train.add_argument("--minutes", type=float, default=60.0, metavar="M", help="budget (default: 60)")
     train.add_argument("--rate", type=float, default=0.01, metavar="R", help="learning rate (default: 0.01)")

@@ -22,7 +22,6 @@ from radio.composer.style import classifier, features, windows
 from radio.composer.train import TrainConfig
 from radio.composer.unfinished import Unfinished
 from radio.config import Config, StationConfig
-from radio.errors import ConfigError
 from radio.music import smf
 from radio.music.score import Meter, Piece
 
@@ -84,9 +83,9 @@ def test_a_model_is_made_deeper_goes_on_and_tells_where_it_is_from(tmp_path: Pat
     assert [layers for layers, _ in runs] == [TINY.layers, 3]
 
 
-def test_a_model_is_not_made_shallower(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="--layers: wanted 2 or more, as the model has, got 1"):
-        train(data(), tmp_path, start=model(), layers=1)
+def test_a_model_is_made_shallower_and_trained_further(tmp_path: Path) -> None:
+    train(data(), tmp_path, start=model(), layers=1)
+    assert weights.load(tmp_path).config == replace(TINY, layers=1)
 
 
 # --- telling styles apart ---

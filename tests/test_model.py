@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 from dataclasses import replace
@@ -21,7 +22,7 @@ from radio.composer import blocks, weights
 from radio.composer.compiled import compiled
 from radio.composer.dataset import example, padded
 from radio.composer.decoding import Compiled, Decoder, Masked
-from radio.composer.growth import deepened, origins
+from radio.composer.growth import origins, with_layers
 from radio.composer.model import Transformer, norm, rotate
 from radio.composer.muon import orthogonal
 from radio.composer.sampling import draw
@@ -120,7 +121,7 @@ def test_a_head_looks_over_what_its_row_holds_and_nothing_else(
 @pytest.mark.parametrize("layers", [2, 3, 5])
 def test_a_deeper_model_begins_by_saying_what_the_shallower_one_says(transformer: Transformer, layers: int) -> None:
     ids, ticks = rows(2, 40)
-    grown = deepened(transformer, layers)
+    grown = with_layers(transformer, layers)
     assert (grown.config.layers, len(grown.blocks)) == (layers, layers)
     pad = torch.zeros(ids.shape[:2], dtype=torch.bool)
     said = transformer.losses(ids, ticks, tokens.PREFIX_LENGTH, pad)
@@ -135,6 +136,16 @@ def test_new_layers_are_spread_evenly_and_follow_the_one_they_copy(layers: int, 
     assert sum(copies) == more
     assert max(copies) - min(copies) <= 1
     assert [index for index, _ in found] == sorted(index for index, _ in found)
+
+
+@given(layers=st.integers(2, 24), data=st.data())
+def test_a_shallower_model_keeps_the_first_layer_and_others_evenly_spread(layers: int, data: st.DataObject) -> None:
+    found = origins(layers, data.draw(st.integers(1, layers - 1)))
+    assert found[0] == (0, False)
+    assert not any(new for _, new in found)
+    steps = [after - before for (before, _), (after, _) in itertools.pairwise([*found, (layers, False)])]
+    assert min(steps) >= 1
+    assert max(steps) - min(steps) <= 1
 
 
 @pytest.mark.parametrize("decoding", [Compiled, Masked])

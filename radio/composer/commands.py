@@ -12,7 +12,7 @@ import torch
 from radio.composer import corpus, guard, planner, plots, weights
 from radio.composer.compose import compose as compose_pieces
 from radio.composer.compose import of_length
-from radio.composer.growth import deepened
+from radio.composer.growth import with_layers
 from radio.composer.model import ModelConfig, Transformer
 from radio.composer.shown import bar, console
 from radio.composer.train import SLOT_NAMES, TrainConfig, Trainer
@@ -117,10 +117,7 @@ def _beginning(source: Path | None, layers: int | None) -> tuple[Transformer, di
         return Transformer(replace(shape, layers=layers or shape.layers)), None
     model = weights.load(source).requires_grad_(True).train()
     origin = {"model": weights.digest(source), "layers": model.config.layers, "training": weights.facts(source)}
-    try:
-        return (deepened(model, layers) if layers else model), origin
-    except ValueError as error:
-        raise ConfigError([f"train: --{error}"]) from error
+    return (with_layers(model, layers) if layers else model), origin
 
 
 def _line(standing: Standing, by_slot: dict[str, float]) -> str:

@@ -1,8 +1,10 @@
-"""Growing: a deeper model that begins by saying exactly what the shallower one says.
+"""Another depth for a trained model: deeper, saying at first exactly what it said, or shallower, to be trained further.
 
 A new block is a copy of the one below it whose two outputs are zero, so that it adds nothing until it has learned to;
 its queries, keys and features are of use from the first step. (Zero-initialised residual outputs: Zhang et al. 2019,
-arXiv:1901.09321; depth by copied blocks: Gong et al. 2019, "Efficient Training of BERT by Progressively Stacking".)
+arXiv:1901.09321; depth by copied blocks: Gong et al. 2019, "Efficient Training of BERT by Progressively Stacking".) A
+shallower model keeps blocks evenly spread: each block adds to what all others say, so that the others say most of it
+still (Sajjad et al. 2023, "On the effect of dropping layers of pre-trained transformer models").
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ from radio.composer.model import Transformer
 
 
 def origins(layers: int, wanted: int) -> list[tuple[int, bool]]:
-    """For each of `wanted` blocks the block it comes from, and whether it is a new one; new ones are spread evenly."""
+    """For each of `wanted` blocks the block it comes from, and whether it is a new one; both are spread evenly."""
+    if wanted < layers:
+        return [(index * layers // wanted, False) for index in range(wanted)]
     found: list[tuple[int, bool]] = []
     for index in range(layers):
         copies = (index + 1) * (wanted - layers) // layers - index * (wanted - layers) // layers
@@ -24,14 +28,8 @@ def origins(layers: int, wanted: int) -> list[tuple[int, bool]]:
     return found
 
 
-def deepened(model: Transformer, layers: int) -> Transformer:
-    """The model with `layers` blocks; its figures are those of `model` to the rounding.
-
-    Raises:
-        ValueError: fewer layers than the model has.
-    """
-    if layers < model.config.layers:
-        raise ValueError(f"layers: wanted {model.config.layers} or more, as the model has, got {layers}")
+def with_layers(model: Transformer, layers: int) -> Transformer:
+    """The model with `layers` blocks; with more than it has, its figures are those of `model` to the rounding."""
     with torch.random.fork_rng(devices=()):
         made = Transformer(replace(model.config, layers=layers))
     others = {name: value for name, value in model.state_dict().items() if not name.startswith("blocks.")}
