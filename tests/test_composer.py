@@ -25,7 +25,7 @@ from radio.composer.writer import CARRIED, FAR, Numbers, Writer, advance, contin
 from radio.config import ChannelConfig, SamplingConfig
 from radio.errors import MissingError, ModelError
 from radio.music import grammar, keys, tokens
-from radio.music.score import Bar, Meter, Piece, Prefix
+from radio.music.score import Bar, Meter, Note, Piece, Prefix
 
 OPEN = NONE.of("bach")
 """A guard that lets everything pass."""
@@ -151,6 +151,21 @@ def test_a_changed_plan_keeps_the_length_and_goes_plainly_on() -> None:
     plain = continued(plan, Piece(prefix, "Title", bars))
     assert plain.sections == "B" * 8
     assert plain.bars == 8
+    assert plain.programs == (0, 6)
+
+
+def test_a_piece_goes_on_with_programs_that_its_channel_does_not_have_any_more() -> None:
+    engine = Engine(weights.load(model()), 1)
+    own = replace(of_length(channel(), 8), allowed=(0,))
+    writer = Writer(
+        own, planner.load(model()), engine, 0, seed=(5, 0), numbers=Numbers(None, "bach"), guard=NONE.of("bach")
+    )
+    # After a note at the bar's last tick comes another one there, or the bar line.
+    late = Note(95, 24, 60, 80, 19)
+    bars = tuple(replace(bar, left=8 - n, notes=(late,)) for n, bar in enumerate(tune(1)[:3]))
+    for seed in range(10):
+        writer.resume(Piece(Prefix("bach", meter=Meter(4, 4), tempo=100.0), "Begun", bars, 1, seed))
+        assert len(written(writer, engine, 5)) == 6
 
 
 def test_the_engine_runs_past_its_window_without_losing_its_place() -> None:

@@ -195,6 +195,9 @@ def test_a_draw_keeps_to_the_mask_and_to_the_nucleus() -> None:
     assert np.bincount(everything, minlength=4)[[0, 2, 3]] / 500 == pytest.approx(shares, abs=0.01)
     assert set(draw(logits, mask, one, one * 0.9, uniform).tolist()) == {2}
     assert set(draw(logits, mask, one * 0.01, one, uniform).tolist()) == {2}
+    mask[-1] = False
+    with pytest.raises(ValueError, match="nothing is allowed"):
+        draw(logits, mask, one, one, uniform)
 
 
 def test_muon_makes_singular_values_alike() -> None:

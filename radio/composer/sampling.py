@@ -25,12 +25,17 @@ def draw(
         temperature: (R,), above 0.
         nucleus: (R,), 0 < p ≤ 1: only the most likely ids that together reach p are drawn (Holtzman et al. 2020).
         uniform: (R,), in [0, 1): where in the distribution the draw falls, in the order of the ids.
+
+    Raises:
+        ValueError: in some row nothing is allowed.
     """
     count, size = logits.shape
     drawn = np.empty(count, np.int64)
     shares, kept = np.empty(size), np.empty(size)
     for r in range(count):
         allowed = np.flatnonzero(mask[r])
+        if len(allowed) == 0:
+            raise ValueError("nothing is allowed")
         most = logits[r, allowed[0]]
         for i in allowed:
             most = max(most, logits[r, i])

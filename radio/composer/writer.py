@@ -304,7 +304,10 @@ def continued(plan: Plan, piece: Piece) -> Plan:
     played = "".join(bar.section for bar in piece.bars)
     sections = plan.sections if same else played.ljust(total, played[-1])
     repeats = plan.repeats if same else (0,) * total
-    return Plan(piece.prefix, sections, repeats, plan.programs)
+    # What was begun with programs that the channel may not have any more ends with them; an empty set is all.
+    heard = {note.program for bar in piece.bars for note in bar.notes}
+    programs = tuple(sorted({*plan.programs, *heard})) if plan.programs else ()
+    return Plan(piece.prefix, sections, repeats, programs)
 
 
 def advance(engine: Engine, writers: Sequence[Writer]) -> None:
