@@ -123,6 +123,9 @@ class SamplingConfig:
     """Draw among the likeliest tokens whose probabilities add up to this."""
     guidance: Annotated[float, Within(0, 8)] = 1.0
     """How hard to push towards the prefix; 1: not at all."""
+    echo: Annotated[float, Within(0, 8)] = 4.0
+    """How closely a bar follows the one that it is planned to resemble: e to this power is what the chances of the
+    other's next note are multiplied by. 0: as closely as the model has it."""
     fields: Mapping[Literal["onset", "program", "pitch", "duration", "velocity"], Annotated[float, Within(0, 2)]] = (
         field(default_factory=dict)
     )

@@ -178,7 +178,7 @@ def test_the_engine_runs_past_its_window_without_losing_its_place() -> None:
     engine.open(0, row)
     for position in piece[1:]:
         if position[0] >= tokens.BAR:
-            engine.begin_bar(0, grammar.State(Meter(4, 4), Meter(4, 4), state.programs), row.rng, Sampling())
+            engine.begin_bar(0, grammar.State(Meter(4, 4), Meter(4, 4), state.programs), row.rng, Sampling(), None)
         engine.write([0], [position])
         assert len(row.prefix) + len(row.context.held().positions) <= engine.model.config.context
     assert row.context.written == piece

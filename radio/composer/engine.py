@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from radio.composer.decoding import decoder
+from radio.composer.echo import Echo
 from radio.composer.model import Transformer
 from radio.composer.sampling import draw
 from radio.composer.window import Context, Position
@@ -44,6 +45,8 @@ class Row:
     state: grammar.State
     rng: np.random.Generator
     context: Context
+    echo: Echo | None = None
+    """The bar that the one under way is to resemble, if any."""
     tick: int = 0
     """Time of the position written last, in ticks since the window's first."""
     bar_tick: int = 0
@@ -105,10 +108,12 @@ class Engine:
         self._advance(numbers, [self._row(number) for number in numbers], positions)
         self.seconds += time.perf_counter() - began
 
-    def begin_bar(self, number: int, state: grammar.State, rng: np.random.Generator, sampling: Sampling) -> None:
+    def begin_bar(
+        self, number: int, state: grammar.State, rng: np.random.Generator, sampling: Sampling, echo: Echo | None
+    ) -> None:
         """Gives a row what holds from its next bar line on; guidance stays what it was."""
         row = self._row(number)
-        row.state, row.rng, row.sampling = state, rng, sampling
+        row.state, row.rng, row.sampling, row.echo = state, rng, sampling, echo
 
     def _row(self, number: int) -> Row:
         row = self.rows[number]
@@ -129,12 +134,15 @@ class Engine:
         positions: list[list[int]] = [[] for _ in rows]
         for slot in range(tokens.SLOTS):
             each = self.model.head_logits(x, slot)
-            logits = each.new_zeros(len(rows), each.shape[1]).index_add_(0, owners, each * weights)
+            logits = each.new_zeros(len(rows), each.shape[1]).index_add_(0, owners, each * weights).cpu().numpy()
+            for k, row in enumerate(rows):
+                if row.echo:
+                    logits[k, row.echo.leaning(row.state, positions[k])] += row.echo.strength
             masks = [
                 grammar.rest(row.state, own) if slot else grammar.first(row.state)
                 for row, own in zip(rows, positions, strict=True)
             ]
-            ids = draw(logits.cpu().numpy(), np.stack(masks), temperature[:, slot], nucleus, uniform[:, slot])
+            ids = draw(logits, np.stack(masks), temperature[:, slot], nucleus, uniform[:, slot])
             for own, value in zip(positions, ids.tolist(), strict=True):
                 own.append(value)
             if slot < tokens.SLOTS - 1:

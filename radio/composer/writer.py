@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from radio.composer.echo import Echo
 from radio.composer.engine import Engine, Row, Sampling
 from radio.composer.guard import Guard, Heard
 from radio.composer.originality import Certificate
@@ -47,6 +48,8 @@ CLOSE = 2
 """Bars in which a piece is brought to its end."""
 FAR = 64
 """Bars left that an endless channel's bar lines show at least: no end is in sight."""
+NEAREST = 2
+"""Bars back from which on a bar is made to resemble another: one just played comes back too often as it is."""
 CARRIED = 8
 """Bars of the piece before that the next one of an endless channel goes on from."""
 
@@ -121,7 +124,7 @@ class Writer:
         self.endless = channel.endless
         self.titler = Titler(channel.prefix.style)
         self.numbers = numbers
-        self.sampling = sampling(channel.sampling)
+        self.sampling, self.echo = sampling(channel.sampling), channel.sampling.echo
         bars = channel.prefix.bars
         self.may_end = bars is None or bars[0] < bars[1]
         """Whether a piece may be ended early: not where one length is asked for."""
@@ -207,6 +210,7 @@ class Writer:
             self._state(draft),
             bar_rng(piece, draft.attempts),
             Context(self.engine.model.config.room, written),
+            self._echo(draft),
         )
         self.engine.open(self.number, row)
         return row
@@ -225,6 +229,13 @@ class Writer:
             bounds=self.planner.bounds,
             silent=before is None or not before.notes,
         )
+
+    def _echo(self, draft: Draft) -> Echo | None:
+        """The bar that the draft's is to resemble."""
+        back, before = draft.bar.repeat, (*draft.before, *draft.piece.bars)
+        if not self.echo or not NEAREST <= back <= len(before):
+            return None
+        return Echo(before[-back], self.echo)
 
     def accept(self, position: Position) -> Position | None:
         """Takes what was drawn; the position to write, or None: the piece has ended, or a bar is to be drawn again."""
@@ -253,7 +264,7 @@ class Writer:
         planned = tokens.bar_line(self._shown(draft.plan.bar(len(draft.piece.bars))), tempo)
         line = (position[0], position[1], *planned[2:])
         draft.bar = replace(tokens.decode_bar_line(line, tempo), left=draft.bar.left - 1)
-        self.engine.begin_bar(self.number, self._state(draft), bar_rng(draft.piece), self.sampling)
+        self.engine.begin_bar(self.number, self._state(draft), bar_rng(draft.piece), self.sampling, self._echo(draft))
         return line
 
     def _passes(self, draft: Draft, bar: Bar) -> bool:

@@ -1,0 +1,45 @@
+"""Echoes: a bar that is planned to resemble an earlier one leans on that bar's notes as it is drawn.
+
+The bar line tells the model which bar comes back, but it follows that less closely than human music does, and a return
+that nobody recognises is none. So what the earlier bar has next is made likelier, slot by slot; the model may still
+think better of it, and then the echo goes on with what is left from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from radio.music import grammar, tokens
+from radio.music.score import Bar
+
+
+class Echo:
+    """The notes of an earlier bar, in the order of writing."""
+
+    def __init__(self, bar: Bar, strength: float) -> None:
+        self.strength = strength
+        """What is added to the logit of what the earlier bar has next."""
+        _, *self._notes = tokens.encode_bar(bar, bar.tempo)
+
+    def leaning(self, state: grammar.State, drawn: Sequence[int]) -> Sequence[int]:
+        """The ids of the slot after those drawn that are to be likelier, given where the bar stands."""
+        slot = len(drawn)
+        left = [note for note in self._notes if note[:3] > _last(state)]
+        if slot == 0:
+            return left[0][:1] if left else LINES
+        if drawn[0] >= tokens.BAR or slot > 3:
+            return ()
+        return next(([note[slot]] for note in left if note[:slot] == tuple(drawn)), ())
+
+
+LINES = range(tokens.BAR, tokens.END + 1)
+"""What slot 0 may be where a bar has no more notes."""
+
+
+def _last(state: grammar.State) -> tuple[int, int, int]:
+    """The first slots of the note written last; before all others if there is none."""
+    if not state.notes:
+        return 0, 0, 0
+    starts = (tokens.RANGES[name].start for name in ("onset", "program", "pitch"))
+    onset, program, pitch = starts
+    return onset + state.onset, program + state.program, pitch + state.pitch

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models import channel, model
+from music import tune
+from radio.composer import planner, weights
+from radio.composer.compose import of_length
+from radio.composer.echo import Echo
+from radio.composer.engine import Engine
+from radio.composer.guard import NONE
+from radio.composer.writer import NEAREST, Numbers, Writer, advance
+from radio.music import grammar, tokens
+from radio.music.score import DRUMS, Bar, Meter, Note
+
+notes = st.builds(
+    Note, st.integers(0, 95), st.sampled_from([0, 40, DRUMS]), st.integers(20, 100), st.integers(1, 96), st.just(80)
+)
+
+
+def state() -> grammar.State:
+    return grammar.State(Meter(4, 4), Meter(4, 4), grammar.allowed_programs(()))
+
+
+@given(st.lists(notes, max_size=20))
+def test_who_follows_an_echo_to_the_letter_writes_the_same_bar(given: list[Note]) -> None:
+    bar = Bar(Meter(4, 4), 100.0, tuple(sorted(given)))
+    echo, at = Echo(bar, 1.0), state()
+    written: list[tuple[int, ...]] = []
+    while True:
+        drawn: list[int] = []
+        while len(drawn) < 4:
+            favoured = echo.leaning(at, drawn)
+            if not drawn and set(favoured) >= {tokens.BAR, tokens.END}:
+                _, *expected = tokens.encode_bar(bar, 100.0)
+                assert written == [position[:4] for position in expected]
+                return
+            assert len(favoured) == 1
+            drawn.append(next(iter(favoured)))
+        written.append(tuple(drawn))
+        note = tokens.decode_note((*drawn, tokens.RANGES["velocity"].start))
+        at.wrote(note.onset, note.program, note.pitch)
+
+
+def test_an_echo_goes_on_with_what_is_left_after_a_note_that_is_not_in_it() -> None:
+    bar = Bar(Meter(4, 4), 100.0, (Note(0, 0, 60, 24, 80), Note(24, 0, 62, 24, 80), Note(48, 0, 64, 24, 80)))
+    echo, at = Echo(bar, 1.0), state()
+    at.wrote(36, 0, 70)
+    onset = tokens.RANGES["onset"].start
+    assert echo.leaning(at, []) == (onset + 48,)
+    assert echo.leaning(at, [onset + 40]) == ()
+    at.wrote(48, 0, 64)
+    assert tokens.BAR in echo.leaning(at, [])
+    assert echo.leaning(at, [tokens.BAR]) == ()
+
+
+def test_bars_resemble_those_they_are_planned_to_resemble_the_more_the_stronger_the_echo() -> None:
+    styles = planner.load(model())
+    likeness = {}
+    for strength in (0.0, 8.0):
+        own = of_length(channel(), 16)
+        own = replace(own, sampling=replace(own.sampling, echo=strength))
+        engine = Engine(weights.load(model()), 1)
+        writer = Writer(own, styles, engine, 0, seed=(5, 0), numbers=Numbers(None, "bach"), guard=NONE.of("bach"))
+        while len(writer.queue) < 60:
+            advance(engine, [writer])
+        bars = [item for item in writer.queue if isinstance(item, Bar)]
+        pairs = [
+            (bar, bars[index - bar.repeat])
+            for index, bar in enumerate(bars)
+            if bar.repeat >= NEAREST and bars[index - bar.repeat].left == bar.left + bar.repeat
+        ]
+        assert len(pairs) > 5
+        likeness[strength] = np.mean([_shared(one, other) for one, other in pairs])
+    assert likeness[8.0] > 0.8
+    assert likeness[0.0] < 0.5
+
+
+def _shared(one: Bar, other: Bar) -> float:
+    left, right = ({(note.onset, note.program, note.pitch) for note in bar.notes} for bar in (one, other))
+    return len(left & right) / max(len(left | right), 1)
+
+
+@pytest.mark.parametrize("back", [0, 1])
+def test_a_bar_that_resembles_none_or_the_one_just_played_has_no_echo(back: int) -> None:
+    engine = Engine(weights.load(model()), 1)
+    own = of_length(channel(), 8)
+    numbers = Numbers(None, "bach")
+    writer = Writer(own, planner.load(model()), engine, 0, seed=(5, 0), numbers=numbers, guard=NONE.of("bach"))
+    writer.prepare()
+    assert writer.draft is not None
+    writer.draft.piece = writer.draft.piece.with_bars(tuple(tune(1)[:4]))
+    writer.draft.bar = replace(writer.draft.bar, repeat=back)
+    assert writer._echo(writer.draft) is None
+    writer.draft.bar = replace(writer.draft.bar, repeat=NEAREST)
+    assert writer._echo(writer.draft) is not None
