@@ -23,7 +23,7 @@ from radio.errors import RadioError
 from radio.training import add_model_commands
 
 if TYPE_CHECKING:
-    from radio.config import Config
+    from radio.config import Config, StationConfig
 
 STATION_OPTIONS = ("host", "port", "only", "channels", "model", "composer", "soundfont", "device", "threads", "seed")
 """Options that stand for the station's key of the same name."""
@@ -147,13 +147,15 @@ def _studio(arguments: argparse.Namespace) -> None:
     stop = _stop_on_signals()
     if arguments.until_eof:
         threading.Thread(target=_stop_at_eof, args=(stop,), name="leash", daemon=True).start()
+    from radio.config import load_station
     from radio.studio.studio import run
 
-    config = _config(arguments)
-    composer = _composer(config)
+    # Which channels there are, the air says.
+    station = load_station(arguments.station, **_overrides(arguments))
+    composer = _composer(station)
     composer.start()
     try:
-        run(config, composer, config.station.address, stop)
+        run(station, composer, station.address, stop)
     finally:
         composer.stop()
 
@@ -183,9 +185,8 @@ def _stop_at_eof(stop: threading.Event) -> None:
     stop.set()
 
 
-def _composer(config: Config) -> Any:
+def _composer(station: StationConfig) -> Any:
     """Who writes the station's music."""
-    station = config.station
     if station.composer == "scale":
         from radio.studio.scale import ScaleComposer
 
@@ -194,7 +195,6 @@ def _composer(config: Config) -> Any:
 
     return ComposerProcess(
         station.model,
-        list(config.channels.values()),
         seed=station.seed,
         state=station.state,
         device=station.device,

@@ -2,12 +2,13 @@
 
 Defaults live here, in the fields, and nowhere else; TOML and the command line only override them.
 `load` reads every file and raises one ConfigError with every problem of all of them. It touches no
-network, no model and no torch. Secrets would come from the environment; there are none so far.
+network, no model and no torch. Secrets may come from the environment.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +23,7 @@ from radio.tables import Within, make, near
 
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout, which holds the channels and the model that come with the program."""
-RESERVED = ("api", "favicon", "healthz", "radio", "static", "status")
+RESERVED = ("api", "docs", "favicon", "healthz", "metrics", "openapi", "radio", "static", "status")
 """Paths of the web server that a channel may not take."""
 
 Tempo = Annotated[float, Within(20, 400, "beats a minute")]
@@ -79,6 +80,8 @@ class StationConfig:
     max_listeners: Annotated[int, Within(1, 1_000_000)] = 20000
     seed: int | None = None
     """None: different music at every start."""
+    admin_token: str = field(default="", repr=False)
+    """The secret of the addresses under /api, better given as RADIO_ADMIN_TOKEN; empty: there are none."""
 
     @property
     def address(self) -> str:
@@ -178,8 +181,25 @@ class Config:
     station: StationConfig
     channels: Mapping[str, ChannelConfig]
     """By name, in the alphabet's order."""
-    arguments: tuple[str, ...] = ()
-    """Options of `radio` that load this same configuration in another process."""
+    path: Path | None = None
+    """The station's file."""
+    overrides: Mapping[str, object] = field(default_factory=dict, compare=False)
+    """Values that took precedence over it."""
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The options `--station FILE` and `--set KEY=VALUE` that load this same configuration in another process."""
+        station = ["--station", str(self.path.absolute())] if self.path else []
+        values = [f"{key}={json.dumps(value, default=str)}" for key, value in self.overrides.items()]
+        return (*station, *(part for value in values for part in ("--set", value)))
+
+    def again(self) -> Config:
+        """The same, read anew from the files as they are now.
+
+        Raises:
+            ConfigError: with every problem of every file.
+        """
+        return load(self.path, **self.overrides)
 
     def channel(self, name: str) -> ChannelConfig:
         """The channel of that name.
@@ -213,17 +233,43 @@ def load(path: Path | None = None, **overrides: object) -> Config:
     return config
 
 
+def load_station(path: Path | None = None, **overrides: object) -> StationConfig:
+    """The station alone, whatever its channels' files are like.
+
+    Raises:
+        ConfigError: with every problem of the station's file.
+    """
+    problems: list[str] = []
+    station = _read_station(_found(path), _given(overrides), problems)
+    if problems:
+        raise ConfigError(problems)
+    return station
+
+
 def read(path: Path | None = None, **overrides: object) -> tuple[Config, list[str]]:
     """What `load` gives, with whatever cannot be read left to its default, and every problem."""
     problems: list[str] = []
-    path = path or next((file for file in (Path("station.toml"), ROOT / "station.toml") if file.exists()), None)
+    path, given = _found(path), _given(overrides)
+    station = _read_station(path, given, problems)
+    return Config(station, _channels(station, problems), path, given), problems
+
+
+def _found(path: Path | None) -> Path | None:
+    return path or next((file for file in (Path("station.toml"), ROOT / "station.toml") if file.exists()), None)
+
+
+def _given(overrides: Mapping[str, object]) -> dict[str, object]:
+    return {key: value for key, value in overrides.items() if value is not None}
+
+
+def _read_station(path: Path | None, given: Mapping[str, object], problems: list[str]) -> StationConfig:
     station = _station(_table(path, problems) if path else {}, f"{path}: ", problems)
     station = _placed(station, path.parent if path else ROOT)
-    given = {key: value for key, value in overrides.items() if value is not None}
     above = _placed(_station(given, "command line: ", problems), Path.cwd())
     station = replace(station, **{key: getattr(above, key) for key in _usable(given)})
+    station = replace(station, admin_token=os.environ.get("RADIO_ADMIN_TOKEN", station.admin_token))
     problems += [f"{path or 'command line'}: {problem}" for problem in _station_problems(station)]
-    return Config(station, _channels(station, problems), _arguments(path, given)), problems
+    return station
 
 
 def _station(table: Mapping[str, object], where: str, problems: list[str]) -> StationConfig:
@@ -234,13 +280,6 @@ def _usable(table: Mapping[str, object]) -> dict[str, Any]:
     """The values of a station's table that have no problem of their own."""
     each = {key: make(StationConfig, {key: value}, "", []) for key, value in table.items()}
     return {key: getattr(station, key) for key, station in each.items() if station}
-
-
-def _arguments(path: Path | None, given: Mapping[str, object]) -> tuple[str, ...]:
-    """The options `--station FILE` and `--set KEY=VALUE` that stand for a path and overrides."""
-    station = ["--station", str(path.absolute())] if path else []
-    values = [f"{key}={json.dumps(value, default=str)}" for key, value in given.items()]
-    return (*station, *(part for value in values for part in ("--set", value)))
 
 
 def _table(path: Path, problems: list[str]) -> dict[str, Any]:

@@ -61,6 +61,20 @@ def make(kind: type[T], table: Mapping[str, object], where: str, problems: list[
     return None if len(problems) > before else kind(**values)
 
 
+def table(value: object) -> Any:
+    """The table, as TOML or MessagePack has it, of which `make` makes an equal dataclass; None is left out."""
+    if isinstance(value, Meter | Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): table(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [table(item) for item in value]
+    if is_dataclass(value):
+        named = {field.name: getattr(value, field.name) for field in fields(value)}
+        return {name: table(item) for name, item in named.items() if item is not None}
+    return value
+
+
 def _elsewhere(key: str, hints: Mapping[str, Any]) -> str:
     """` (did you mean …?)` when a table inside this one has the key."""
     for name, hint in hints.items():

@@ -9,8 +9,10 @@ nothing for `PATIENCE` seconds, or whose place in the log is gone, is disconnect
 from __future__ import annotations
 
 import asyncio
+import itertools
 import socket
 import struct
+from dataclasses import dataclass
 
 from radio.air.log import PacketLog
 from radio.air.titled import Titled
@@ -21,15 +23,35 @@ SEND_BUFFER = 64 << 10
 """Bytes the kernel may hold for one listener: it would hold megabytes for one who never reads."""
 MOST = 64
 """Packets written at once, to one who has fallen behind."""
+_ids = itertools.count(1)
 _LINGER = struct.pack("ii", 1, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Who listens, for the administrator."""
+
+    address: str = ""
+    agent: str = ""
+
+
+NOBODY = Who()
 
 
 class Listener:
     """One HTTP audio response under way."""
 
     def __init__(
-        self, transport: asyncio.Transport, log: PacketLog, form: str, number: int, titled: Titled | None, now: float
+        self,
+        transport: asyncio.Transport,
+        log: PacketLog,
+        form: str,
+        number: int,
+        titled: Titled | None,
+        now: float,
+        who: Who = NOBODY,
     ) -> None:
+        self.id, self.who, self.began = next(_ids), who, now
         self.transport, self.log, self.form = transport, log, form
         self.number = number
         """The packet that comes next."""
@@ -42,7 +64,7 @@ class Listener:
         self.sent = 0
         """Bytes of audio and titles."""
         self.gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        """Set to why it ended: "left", "frozen", "overtaken" or "off air"."""
+        """Set to why it ended: "left", "frozen", "overtaken", "kicked" or "off air"."""
         self._taken = now
         self._waiting = 0
         small_send_buffer(transport)

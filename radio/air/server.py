@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 import logging
+import os
 import resource
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,14 +15,16 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
-from radio.air import feed, playlists
+from radio.air import admin, feed, playlists
+from radio.air.changes import reload
 from radio.air.head import CORS, head, headers
+from radio.air.listener import Who
 from radio.air.receiver import Receiver
 from radio.air.station import Mount, Station, Transmission
 from radio.air.status import health, status
 from radio.air.supervisor import Supervisor, studio_command
 from radio.config import Config
-from radio.errors import MissingError
+from radio.errors import ConfigError, MissingError
 from radio.formats import FORMATS
 
 log = logging.getLogger(__name__)
@@ -44,6 +47,7 @@ def application(station: Station) -> web.Application:
     app.router.add_get("/status.json", _status)
     app.router.add_get("/healthz", _health)
     app.router.add_get("/radio.m3u", _all_channels)
+    admin.add_routes(app, station)
     if WEB.is_dir():
         app.router.add_static("/static", WEB)
     app.router.add_get("/{channel:[^/.]+}/feed", _feed)
@@ -139,7 +143,8 @@ async def _listen(
         raise ConnectionResetError("the listener has gone")
     # Nothing more is wanted of this client: what it sends stays in its own buffers.
     transport.pause_reading()
-    listener = mount.join(transport, begin, icy=icy, now=station.clock())
+    who = Who(request.remote or "", request.headers.get("User-Agent", ""))
+    listener = mount.join(transport, begin, icy=icy, now=station.clock(), who=who)
     try:
         # Shielded: the handler is cancelled as the connection is lost, and the reason must still be told.
         await asyncio.shield(listener.gone)
@@ -303,10 +308,27 @@ async def _run(config: Config, *, supervise: bool) -> None:
     ending = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ending.set)
-    async with on_air(config, supervise=supervise) as (station, address):
+    async with AsyncTasks() as tasks, on_air(config, supervise=supervise) as (station, address):
+        terminal = os.isatty(0)
+
+        def hang_up() -> None:
+            # SIGHUP also comes as a terminal is closed, which is none from then on: that is the end.
+            if terminal and not os.isatty(0):
+                ending.set()
+            else:
+                tasks.start(_reload(station))
+
+        loop.add_signal_handler(signal.SIGHUP, hang_up)
         log.info("%s: on air at %s with %d channels", config.station.name, address, len(station.transmissions))
         await ending.wait()
         log.info("signing off")
+
+
+async def _reload(station: Station) -> None:
+    try:
+        log.info("channels read again; %s", await reload(station))
+    except ConfigError as error:
+        log.error("channels read again; nothing is changed, because of\n%s", error)
 
 
 def _allow_sockets(wanted: int) -> None:
