@@ -15,7 +15,7 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
-from radio.air import admin, feed, playlists
+from radio.air import admin, feed, metrics, playlists
 from radio.air.changes import reload
 from radio.air.head import CORS, head, headers
 from radio.air.listener import Who
@@ -47,6 +47,7 @@ def application(station: Station) -> web.Application:
     app.router.add_get("/status.json", _status)
     app.router.add_get("/healthz", _health)
     app.router.add_get("/radio.m3u", _all_channels)
+    metrics.add_routes(app, station)
     admin.add_routes(app, station)
     if WEB.is_dir():
         app.router.add_static("/static", WEB)

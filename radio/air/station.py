@@ -46,7 +46,10 @@ class Mount:
         self.news = asyncio.Event()
         """Wakes those who wait for the studio to begin with this format."""
         self.closed = False
-        self.peak = 0
+        self.joined = self.peak = 0
+        """Listeners ever, and at once."""
+        self._sent = 0
+        """Bytes, to those who have ended."""
         self.ended: Counter[str] = Counter()
 
     @property
@@ -62,10 +65,16 @@ class Mount:
         transport.write(head + (listener.first or self.channel.headers.get(self.form.name, b"")))
         listener.write(now)
         self.listeners.add(listener)
+        self.joined += 1
         self.peak = max(self.peak, len(self.listeners))
         if self.closed:
             listener.end("off air")
         return listener
+
+    @property
+    def sent(self) -> int:
+        """Bytes of audio and titles, to all listeners ever."""
+        return self._sent + sum(listener.sent for listener in self.listeners)
 
     def first_frame(self) -> int | None:
         """The source frame at which the sound of a response that begins now begins; None if none can begin yet."""
@@ -80,23 +89,26 @@ class Mount:
         for listener in tuple(self.listeners):
             listener.write(now)
             if listener.gone.done():
-                self.listeners.discard(listener)
-                self.ended[listener.gone.result()] += 1
+                self._forget(listener)
 
     def leave(self, listener: Listener) -> None:
         """The response has ended from its own side."""
         listener.end("left")
         if listener in self.listeners:
-            self.listeners.discard(listener)
-            self.ended[listener.gone.result()] += 1
+            self._forget(listener)
 
     def close(self) -> None:
         """Ends every response, and those that come yet."""
         self.closed = True
         for listener in tuple(self.listeners):
             listener.end("off air")
-            self.listeners.discard(listener)
-            self.ended["off air"] += 1
+            self._forget(listener)
+
+    def _forget(self, listener: Listener) -> None:
+        """Counts a listener who has ended."""
+        self.listeners.discard(listener)
+        self.ended[listener.gone.result()] += 1
+        self._sent += listener.sent
 
 
 class Transmission:

@@ -21,6 +21,7 @@ from radio.composer.engine import Engine
 from radio.composer.writer import Numbers, Writer, advance
 from radio.config import ChannelConfig
 from radio.music.score import Bar, Piece
+from radio.usage import usage
 
 LOW, FULL = 12.0, 30.0
 """Seconds of bars waiting in a channel's queue.
@@ -142,7 +143,13 @@ class Composer:
             "positions": self.engine.drawn,
             "positions_per_second": round(self.engine.drawn / seconds, 1) if seconds else 0.0,
             "cpu": round((time.process_time() - self._cpu) / elapsed, 4),
-            "repairs": {name: dict(writer.repairs) for name, writer in self.writers.items() if writer.repairs},
+            **usage(),
+            "faults": {
+                name: counted for name, writer in self.writers.items() if (counted := writer.counted(faults=True))
+            },
+            "repairs": {
+                name: counted for name, writer in self.writers.items() if (counted := writer.counted(faults=False))
+            },
             "certificates": {
                 name: {"piece": writer.finished.title, "number": writer.finished.number, **writer.certificate.to_json()}
                 for name, writer in self.writers.items()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +19,7 @@ from radio.studio.desk import Desk, Order
 from radio.studio.programme import Bars
 from radio.studio.synth import Synth
 from radio.tables import make
+from radio.usage import usage
 
 log = logging.getLogger(__name__)
 
@@ -167,7 +167,7 @@ class Session:
         desks = dict(self.desks)
         figures = {
             "cpu": round(cpu, 3),
-            "memory": memory(),
+            **usage(),
             "composer": self.composer.state(),
             "channels": {name: desk.figures for name, desk in desks.items()},
         }
@@ -183,11 +183,3 @@ class Session:
         for desk in desks:
             if not desk.join(max(until - time.monotonic(), 0.0)):
                 log.error("%s does not end", desk.name)
-
-
-def memory(read: Callable[[], str] = lambda: Path("/proc/self/statm").read_text(encoding="ascii")) -> int | None:
-    """Memory in use, in bytes; None where the system does not say."""
-    try:
-        return int(read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
-        return None
