@@ -7,7 +7,6 @@ those that compose, FluidSynth by those that play.
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import signal
 import sys
@@ -17,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from radio import __version__
+from radio import __version__, logs
 from radio.arguments import add_command, positive
 from radio.errors import RadioError
 from radio.training import add_model_commands
@@ -32,9 +31,7 @@ STATION_OPTIONS = ("host", "port", "only", "channels", "model", "composer", "sou
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command. Exit status: 0 done, 1 `check` found problems, 2 an error to mend, 130 interrupted."""
     arguments = parser().parse_args(argv)
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", datefmt="%H:%M:%S"
-    )
+    logs.use("text")
     try:
         status: int | None = arguments.run(arguments)
     except RadioError as error:
@@ -133,13 +130,19 @@ def _add_on_air(commands: Any) -> None:
 def _serve(arguments: argparse.Namespace) -> None:
     from radio.air.server import serve
 
-    serve(_config(arguments), supervise=True)
+    serve(_logging(_config(arguments)), supervise=True)
 
 
 def _air(arguments: argparse.Namespace) -> None:
     from radio.air.server import serve
 
-    serve(_config(arguments), supervise=False)
+    serve(_logging(_config(arguments)), supervise=False)
+
+
+def _logging(config: Config) -> Config:
+    """The same; from now on the log is written as it says."""
+    logs.use(config.station.log, "air")
+    return config
 
 
 def _studio(arguments: argparse.Namespace) -> None:
@@ -152,6 +155,7 @@ def _studio(arguments: argparse.Namespace) -> None:
 
     # Which channels there are, the air says.
     station = load_station(arguments.station, **_overrides(arguments))
+    logs.use(station.log, "studio")
     composer = _composer(station)
     composer.start()
     try:
@@ -199,6 +203,7 @@ def _composer(station: StationConfig) -> Any:
         state=station.state,
         device=station.device,
         threads=station.threads,
+        log=station.log,
     )
 
 

@@ -11,15 +11,16 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from radio import remote
 from radio.errors import ConfigError
 from radio.formats import FORMATS, Format
 from radio.music.score import Meter
-from radio.tables import Within, make, near
+from radio.tables import Within, few, make, near
 
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout, which holds the channels and the model that come with the program."""
@@ -80,6 +81,12 @@ class StationConfig:
     max_listeners: Annotated[int, Within(1, 1_000_000)] = 20000
     seed: int | None = None
     """None: different music at every start."""
+    log: Literal["text", "json"] = "text"
+    """How the log is written to standard error: lines for people, or a JSON object a line."""
+    access_log: Path | None = None
+    """File of a line for each request, a listener's as it ends; None: none. It may be moved away at any time."""
+    proxies: tuple[str, ...] = ()
+    """Addresses and networks of proxies before the station: what they say in X-Forwarded-For is believed."""
     admin_token: str = field(default="", repr=False)
     """The secret of the addresses under /api, better given as RADIO_ADMIN_TOKEN; empty: there are none."""
 
@@ -208,7 +215,7 @@ class Config:
             ConfigError: there is none.
         """
         if name not in self.channels:
-            raise ConfigError([f"{name}: no such channel{near(name, self.channels) or _few(self.channels)}"])
+            raise ConfigError([f"{name}: no such channel{near(name, self.channels) or few(self.channels)}"])
         return self.channels[name]
 
     def lookahead(self, channel: str) -> float:
@@ -296,7 +303,7 @@ def _table(path: Path, problems: list[str]) -> dict[str, Any]:
 def _placed(station: StationConfig, folder: Path) -> StationConfig:
     """The station with absolute paths. Channels and model left to their defaults may be the checkout's."""
     paths: dict[str, Any] = {}
-    for name in ("channels", "model", "state", "soundfont"):
+    for name in ("channels", "model", "state", "soundfont", "access_log"):
         value: Path | None = getattr(station, name)
         if value is not None:
             paths[name] = (folder / value).absolute()
@@ -321,11 +328,14 @@ def _station_problems(station: StationConfig) -> Iterator[str]:
         yield f"soundfont: {station.soundfont}: no such file (leave the key out to use the system's soundfont)"
     if not _has_port(station.address) and len(station.address.encode()) > 100:
         yield f"link: {station.address}: longer than a socket's path may be (set link to a shorter path or host:port)"
+    for proxy in station.proxies:
+        if not remote.network(proxy):
+            yield f"proxies: {proxy}: not an address or network (such as 127.0.0.1 or 10.0.0.0/8)"
     if not station.formats:
         yield "formats: none, wanted at least one"
     for name in station.formats:
         if name not in FORMATS:
-            yield f"formats: {name}: unknown format{near(name, FORMATS) or _few(FORMATS)}"
+            yield f"formats: {name}: unknown format{near(name, FORMATS) or few(FORMATS)}"
 
 
 def _channels(station: StationConfig, problems: list[str]) -> dict[str, ChannelConfig]:
@@ -366,29 +376,12 @@ def _channel_problems(channel: ChannelConfig, station: StationConfig) -> Iterato
         yield f"{channel.name}: the web server's own path (rename the file)"
     if channel.lookahead is not None and channel.lookahead <= station.feed_lead:
         yield f"lookahead: got {channel.lookahead:g}, wanted more than the station's feed_lead ({station.feed_lead:g})"
-    for name, given, known in _vocabularies(channel.prefix):
-        for word in given:
-            if word and word not in known:
-                yield f"prefix.{name}: {word}: not in the vocabulary{near(word, known) or _few(known)}"
+    # Imported here, since numpy comes with it.
+    from radio.vocabulary import unknown
+
+    own = channel.prefix
+    words = {"forms": own.forms, "keys": own.keys, "meters": map(str, own.meters)}
+    yield from (f"prefix.{problem}" for problem in unknown({"style": [own.style], "composer": [own.composer], **words}))
     for program in channel.programs:
         if channel.allowed and program not in channel.allowed and len(channel.programs) < 128:
             yield f"programs.{program}: the composer may not write for it (allowed has no {program})"
-
-
-def _vocabularies(prefix: PrefixConfig) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
-    """Name, given words and known words of each field of a prefix that is a choice of words."""
-    from radio.music.keys import KEYS
-    from radio.music.meters import METERS
-    from radio.music.titles import FORMS
-    from radio.music.tokens import COMPOSERS, STYLES
-
-    yield "style", (prefix.style,), STYLES
-    yield "composer", (prefix.composer,), COMPOSERS
-    yield "forms", prefix.forms, tuple(FORMS)
-    yield "keys", prefix.keys, tuple(KEYS)
-    yield "meters", tuple(map(str, prefix.meters)), tuple(map(str, METERS))
-
-
-def _few(words: Iterable[str]) -> str:
-    """`, wanted one of: …`."""
-    return f", wanted one of: {', '.join(words)}"

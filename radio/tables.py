@@ -41,6 +41,11 @@ def near(word: str, words: Iterable[str]) -> str:
     return f" (did you mean {found[0]}?)" if found else ""
 
 
+def few(words: Iterable[str]) -> str:
+    """`, wanted one of: …`."""
+    return f", wanted one of: {', '.join(words)}"
+
+
 def make(kind: type[T], table: Mapping[str, object], where: str, problems: list[str], **given: object) -> T | None:
     """A `kind` from a TOML table, or None after appending to `problems`.
 

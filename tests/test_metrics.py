@@ -46,8 +46,8 @@ async def scrape(url: str) -> Scrape:
 async def playing() -> AsyncIterator[tuple[Station, Clock, str]]:
     """A station of two channels, one of which plays tones for some seconds and then an encore."""
     clock = Clock()
-    station = Station(config("bach", "folk"), clock=clock)
-    tones = Tones("bach", length=10)
+    station = Station(config("bach", "folk", formats=("mp3",)), clock=clock)
+    tones = Tones("bach", length=10, station=station.config.station)
     for packet in tones.packets(30):
         station.receive(packet)
     runner = web.AppRunner(application(station))

@@ -15,10 +15,10 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
-from radio.air import admin, feed, metrics, playlists
+from radio.air import access, admin, feed, metrics, playlists
 from radio.air.changes import reload
 from radio.air.head import CORS, head, headers
-from radio.air.listener import Who
+from radio.air.listener import Listener, Who
 from radio.air.receiver import Receiver
 from radio.air.station import Mount, Station, Transmission
 from radio.air.status import health, status
@@ -39,10 +39,11 @@ OWN_FILES = 256
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def application(station: Station) -> web.Application:
-    """The web application of a station."""
+def application(station: Station, log: logging.Logger | None = None) -> web.Application:
+    """The web application of a station. `log`: where those who go in the middle of a response are written."""
     app = web.Application(middlewares=[_answer_errors], client_max_size=64 << 10)
     app[STATION] = station
+    access.prepare(app, station.config.station.proxies, log)
     app.router.add_get("/", _page)
     app.router.add_get("/status.json", _status)
     app.router.add_get("/healthz", _health)
@@ -144,23 +145,29 @@ async def _listen(
         raise ConnectionResetError("the listener has gone")
     # Nothing more is wanted of this client: what it sends stays in its own buffers.
     transport.pause_reading()
-    who = Who(request.remote or "", request.headers.get("User-Agent", ""))
+    who = Who(access.client(request), request.headers.get("User-Agent", ""))
     listener = mount.join(transport, begin, icy=icy, now=station.clock(), who=who)
+    response = request[access.RESPONSE] = Handwritten(listener=listener)
     try:
         # Shielded: the handler is cancelled as the connection is lost, and the reason must still be told.
         await asyncio.shield(listener.gone)
     finally:
         mount.leave(listener)
-    return Handwritten()
+    return response
 
 
 class Handwritten(web.StreamResponse):
     """A response whose bytes were written to the transport by hand; at most its head is still to be written."""
 
-    def __init__(self, begin: bytes = b"") -> None:
+    def __init__(self, begin: bytes = b"", listener: Listener | None = None) -> None:
         super().__init__()
-        self._begin = begin
+        self._begin, self._listener = begin, listener
         self.force_close()
+
+    @property
+    def body_length(self) -> int:
+        """Bytes of audio and titles."""
+        return self._listener.sent if self._listener else 0
 
     async def prepare(self, request: web.BaseRequest) -> None:
         """Writes the head."""
@@ -244,14 +251,19 @@ async def on_air(config: Config, *, supervise: bool) -> AsyncIterator[tuple[Stat
     """
     station = Station(config)
     own = config.station
-    async with AsyncTasks() as tasks, Receiver(station).listening(own.address):
+    async with (
+        AsyncTasks() as tasks,
+        Receiver(station).listening(own.address),
+        access.writing(own.access_log) as accesses,
+    ):
         runner = web.AppRunner(
-            application(station),
+            application(station, accesses),
             handler_cancellation=True,
             shutdown_timeout=0.5,
             max_line_size=LONGEST_HEAD,
             max_field_size=LONGEST_HEAD,
-            access_log=None,
+            access_log=accesses,
+            access_log_class=access.AccessLog,
         )
         await runner.setup()
         try:

@@ -27,6 +27,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from radio import logs
 from radio.config import ChannelConfig
 from radio.errors import ModelError, RadioError
 from radio.music.score import Bar, Piece
@@ -58,12 +59,13 @@ class ComposerProcess:
         state: Path | None = None,
         device: str = "auto",
         threads: int = 1,
+        log: str = "text",
     ) -> None:
         arguments = {"seed": seed, "state": state, "device": device, "threads": threads}
         context = multiprocessing.get_context("spawn")
         self._pipe, self._other = context.Pipe()
         self._process = context.Process(
-            target=_main, args=(self._other, model, arguments), name="composer", daemon=True
+            target=_main, args=(self._other, model, arguments, log), name="composer", daemon=True
         )
         self._reader = threading.Thread(target=self._read, name="composer", daemon=True)
         self._changed = threading.Condition()
@@ -178,10 +180,11 @@ class ComposerProcess:
                 self._changed.notify_all()
 
 
-def _main(pipe: Connection, model: Path, arguments: dict[str, Any]) -> None:
+def _main(pipe: Connection, model: Path, arguments: dict[str, Any], form: str) -> None:
     """The process: composes until the studio's end of the pipe closes."""
     # Ctrl-C goes to every process of the terminal; this one ends with the studio.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logs.use(form, "composer")
     try:
         from radio.composer.composer import Composer
 
