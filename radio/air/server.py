@@ -15,7 +15,7 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
-from radio.air import access, admin, feed, metrics, playlists
+from radio.air import access, admin, docs, feed, metrics, playlists
 from radio.air.changes import reload
 from radio.air.head import CORS, head, headers
 from radio.air.listener import Listener, Who
@@ -49,6 +49,7 @@ def application(station: Station, log: logging.Logger | None = None) -> web.Appl
     app.router.add_get("/healthz", _health)
     app.router.add_get("/radio.m3u", _all_channels)
     metrics.add_routes(app, station)
+    docs.add_routes(app, station, WEB)
     admin.add_routes(app, station)
     if WEB.is_dir():
         app.router.add_static("/static", WEB)
