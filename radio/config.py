@@ -87,6 +87,10 @@ class StationConfig:
     """File of a line for each request, a listener's as it ends; None: none. It may be moved away at any time."""
     proxies: tuple[str, ...] = ()
     """Addresses and networks of proxies before the station: what they say in X-Forwarded-For is believed."""
+    tls_certificate: Path | None = None
+    """File (PEM) for https; it may be replaced at any time. None: http, as behind a proxy that sees to https."""
+    tls_key: Path | None = None
+    """None: in the same file."""
     admin_token: str = field(default="", repr=False)
     """The secret of the addresses under /api, better given as RADIO_ADMIN_TOKEN; empty: there are none."""
 
@@ -303,7 +307,7 @@ def _table(path: Path, problems: list[str]) -> dict[str, Any]:
 def _placed(station: StationConfig, folder: Path) -> StationConfig:
     """The station with absolute paths. Channels and model left to their defaults may be the checkout's."""
     paths: dict[str, Any] = {}
-    for name in ("channels", "model", "state", "soundfont", "access_log"):
+    for name in ("channels", "model", "state", "soundfont", "access_log", "tls_certificate", "tls_key"):
         value: Path | None = getattr(station, name)
         if value is not None:
             paths[name] = (folder / value).absolute()
@@ -326,6 +330,12 @@ def _station_problems(station: StationConfig) -> Iterator[str]:
             yield f"{name}: got {getattr(station, name):g}, wanted less than lookahead ({station.lookahead:g})"
     if station.soundfont and not station.soundfont.is_file():
         yield f"soundfont: {station.soundfont}: no such file (leave the key out to use the system's soundfont)"
+    if station.tls_key and not station.tls_certificate:
+        yield "tls_key: of no use without tls_certificate"
+    for name in ("tls_certificate", "tls_key"):
+        file: Path | None = getattr(station, name)
+        if file and not file.is_file():
+            yield f"{name}: {file}: no such file"
     if not _has_port(station.address) and len(station.address.encode()) > 100:
         yield f"link: {station.address}: longer than a socket's path may be (set link to a shorter path or host:port)"
     for proxy in station.proxies:

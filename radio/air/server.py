@@ -23,6 +23,7 @@ from radio.air.receiver import Receiver
 from radio.air.station import Mount, Station, Transmission
 from radio.air.status import health, status
 from radio.air.supervisor import Supervisor, studio_command
+from radio.air.tls import Certificate
 from radio.config import Config
 from radio.errors import ConfigError, MissingError
 from radio.formats import FORMATS
@@ -248,10 +249,12 @@ async def on_air(config: Config, *, supervise: bool) -> AsyncIterator[tuple[Stat
     """The station with all its parts running, and the address it is heard at. Parts end in the opposite order.
 
     Raises:
-        MissingError: the port is in use, or the link's address is.
+        MissingError: the port is in use, or the link's address is; or the access log cannot be written.
+        ConfigError: the certificate cannot be used.
     """
     station = Station(config)
     own = config.station
+    certificate = Certificate(own.tls_certificate, own.tls_key) if own.tls_certificate else None
     async with (
         AsyncTasks() as tasks,
         Receiver(station).listening(own.address),
@@ -269,7 +272,8 @@ async def on_air(config: Config, *, supervise: bool) -> AsyncIterator[tuple[Stat
         await runner.setup()
         try:
             try:
-                site = web.TCPSite(runner, own.host, own.port, backlog=1024)
+                context = certificate.context if certificate else None
+                site = web.TCPSite(runner, own.host, own.port, backlog=1024, ssl_context=context)
                 await site.start()
             except OSError as error:
                 raise MissingError(
@@ -277,9 +281,11 @@ async def on_air(config: Config, *, supervise: bool) -> AsyncIterator[tuple[Stat
                     "stop what uses it, or choose another with --port"
                 ) from error
             tasks.start(station.run())
+            if certificate:
+                tasks.start(certificate.watch())
             if supervise:
                 tasks.start(Supervisor(studio_command(config.arguments), lambda pid: _started(station, pid)).run())
-            yield station, f"http://{own.host}:{runner.addresses[0][1]}"
+            yield station, f"{'https' if certificate else 'http'}://{own.host}:{runner.addresses[0][1]}"
         finally:
             await runner.cleanup()
 
