@@ -206,7 +206,8 @@ def main() -> None:
     cores = len(os.sched_getaffinity(0))
     shares = f"{100 * used:.0f} % of a core, {100 * used / cores:.0f} % of {cores}"
     repairs: Counter[str] = Counter()
-    for counted in status["studio"]["report"]["composer"]["repairs"].values():
+    composer = status["studio"]["report"]["composer"]
+    for counted in (*composer["faults"].values(), *composer["repairs"].values()):
         repairs.update(counted)
     print("The guard's repairs: " + ", ".join(f"{name} {count}" for name, count in repairs.most_common()))
     print(f"The station used {shares}; this recorder is not counted.")

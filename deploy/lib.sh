@@ -3,7 +3,7 @@
 
 SOUNDFONT_PACKAGE=fluid-soundfont-gm
 RUN_PACKAGES="libfluidsynth3 $SOUNDFONT_PACKAGE"
-TEST_PACKAGES="ffmpeg mpg123 chromium"
+TEST_PACKAGES="ffmpeg mpg123 chromium openssl icecast2 nginx-light"
 TORCH_CPU_INDEX=https://download.pytorch.org/whl/cpu
 
 venv=$root/.venv

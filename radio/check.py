@@ -21,8 +21,9 @@ from rich.table import Table
 
 from radio.config import Config, StationConfig, read
 from radio.errors import MissingError
+from radio.styles import unheard
 
-WEIGHTS, CONFIG, PLANS = "model.safetensors", "config.json", "plans.json"
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
 LIMITS, INDEX = "limits.json", "originality.npz"
 
 
@@ -117,7 +118,7 @@ def _model(config: Config) -> Iterator[Finding]:
         tensors, size = _header(station.model / WEIGHTS)
         fields = json.loads((station.model / CONFIG).read_text(encoding="utf-8"))
         mismatch = _mismatch(tensors, fields)
-        plans = json.loads((station.model / PLANS).read_text(encoding="utf-8"))
+        unknown = unheard(config)
         json.loads((station.model / LIMITS).read_text(encoding="utf-8"))
         with zipfile.ZipFile(station.model / INDEX) as index:
             index.namelist()
@@ -127,7 +128,6 @@ def _model(config: Config) -> Iterator[Finding]:
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         yield Finding("model", f"{station.model}: {error}", "fetch the model again (a Git LFS pointer? `git lfs pull`)")
         return
-    unknown = [channel.name for channel in config.channels.values() if not plans.get(channel.prefix.style)]
     if mismatch:
         yield Finding("model", f"{station.model}: {mismatch}", "use the model that came with this version")
     elif unknown:

@@ -7,7 +7,6 @@ those that compose, FluidSynth by those that play.
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import signal
 import sys
@@ -17,13 +16,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from radio import __version__
+from radio import __version__, logs
 from radio.arguments import add_command, positive
 from radio.errors import RadioError
 from radio.training import add_model_commands
 
 if TYPE_CHECKING:
-    from radio.config import Config
+    from radio.config import Config, StationConfig
 
 STATION_OPTIONS = ("host", "port", "only", "channels", "model", "composer", "soundfont", "device", "threads", "seed")
 """Options that stand for the station's key of the same name."""
@@ -32,9 +31,7 @@ STATION_OPTIONS = ("host", "port", "only", "channels", "model", "composer", "sou
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command. Exit status: 0 done, 1 `check` found problems, 2 an error to mend, 130 interrupted."""
     arguments = parser().parse_args(argv)
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", datefmt="%H:%M:%S"
-    )
+    logs.use("text")
     try:
         status: int | None = arguments.run(arguments)
     except RadioError as error:
@@ -133,13 +130,19 @@ def _add_on_air(commands: Any) -> None:
 def _serve(arguments: argparse.Namespace) -> None:
     from radio.air.server import serve
 
-    serve(_config(arguments), supervise=True)
+    serve(_logging(_config(arguments)), supervise=True)
 
 
 def _air(arguments: argparse.Namespace) -> None:
     from radio.air.server import serve
 
-    serve(_config(arguments), supervise=False)
+    serve(_logging(_config(arguments)), supervise=False)
+
+
+def _logging(config: Config) -> Config:
+    """The same; from now on the log is written as it says."""
+    logs.use(config.station.log, "air")
+    return config
 
 
 def _studio(arguments: argparse.Namespace) -> None:
@@ -147,13 +150,16 @@ def _studio(arguments: argparse.Namespace) -> None:
     stop = _stop_on_signals()
     if arguments.until_eof:
         threading.Thread(target=_stop_at_eof, args=(stop,), name="leash", daemon=True).start()
+    from radio.config import load_station
     from radio.studio.studio import run
 
-    config = _config(arguments)
-    composer = _composer(config)
+    # Which channels there are, the air says.
+    station = load_station(arguments.station, **_overrides(arguments))
+    logs.use(station.log, "studio")
+    composer = _composer(station)
     composer.start()
     try:
-        run(config, composer, config.station.address, stop)
+        run(station, composer, station.address, stop)
     finally:
         composer.stop()
 
@@ -183,9 +189,8 @@ def _stop_at_eof(stop: threading.Event) -> None:
     stop.set()
 
 
-def _composer(config: Config) -> Any:
+def _composer(station: StationConfig) -> Any:
     """Who writes the station's music."""
-    station = config.station
     if station.composer == "scale":
         from radio.studio.scale import ScaleComposer
 
@@ -194,11 +199,11 @@ def _composer(config: Config) -> Any:
 
     return ComposerProcess(
         station.model,
-        list(config.channels.values()),
         seed=station.seed,
         state=station.state,
         device=station.device,
         threads=station.threads,
+        log=station.log,
     )
 
 

@@ -2,27 +2,29 @@
 
 Defaults live here, in the fields, and nowhere else; TOML and the command line only override them.
 `load` reads every file and raises one ConfigError with every problem of all of them. It touches no
-network, no model and no torch. Secrets would come from the environment; there are none so far.
+network, no model and no torch. Secrets may come from the environment.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from radio import remote
 from radio.errors import ConfigError
 from radio.formats import FORMATS, Format
 from radio.music.score import Meter
-from radio.tables import Within, make, near
+from radio.tables import Within, few, make, near
 
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout, which holds the channels and the model that come with the program."""
-RESERVED = ("api", "favicon", "healthz", "radio", "static", "status")
+RESERVED = ("api", "docs", "favicon", "healthz", "metrics", "openapi", "radio", "static", "status")
 """Paths of the web server that a channel may not take."""
 
 Tempo = Annotated[float, Within(20, 400, "beats a minute")]
@@ -79,6 +81,18 @@ class StationConfig:
     max_listeners: Annotated[int, Within(1, 1_000_000)] = 20000
     seed: int | None = None
     """None: different music at every start."""
+    log: Literal["text", "json"] = "text"
+    """How the log is written to standard error: lines for people, or a JSON object a line."""
+    access_log: Path | None = None
+    """File of a line for each request, a listener's as it ends; None: none. It may be moved away at any time."""
+    proxies: tuple[str, ...] = ()
+    """Addresses and networks of proxies before the station: what they say in X-Forwarded-For is believed."""
+    tls_certificate: Path | None = None
+    """File (PEM) for https; it may be replaced at any time. None: http, as behind a proxy that sees to https."""
+    tls_key: Path | None = None
+    """None: in the same file."""
+    admin_token: str = field(default="", repr=False)
+    """The secret of the addresses under /api, better given as RADIO_ADMIN_TOKEN; empty: there are none."""
 
     @property
     def address(self) -> str:
@@ -181,8 +195,25 @@ class Config:
     station: StationConfig
     channels: Mapping[str, ChannelConfig]
     """By name, in the alphabet's order."""
-    arguments: tuple[str, ...] = ()
-    """Options of `radio` that load this same configuration in another process."""
+    path: Path | None = None
+    """The station's file."""
+    overrides: Mapping[str, object] = field(default_factory=dict, compare=False)
+    """Values that took precedence over it."""
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The options `--station FILE` and `--set KEY=VALUE` that load this same configuration in another process."""
+        station = ["--station", str(self.path.absolute())] if self.path else []
+        values = [f"{key}={json.dumps(value, default=str)}" for key, value in self.overrides.items()]
+        return (*station, *(part for value in values for part in ("--set", value)))
+
+    def again(self) -> Config:
+        """The same, read anew from the files as they are now.
+
+        Raises:
+            ConfigError: with every problem of every file.
+        """
+        return load(self.path, **self.overrides)
 
     def channel(self, name: str) -> ChannelConfig:
         """The channel of that name.
@@ -191,7 +222,7 @@ class Config:
             ConfigError: there is none.
         """
         if name not in self.channels:
-            raise ConfigError([f"{name}: no such channel{near(name, self.channels) or _few(self.channels)}"])
+            raise ConfigError([f"{name}: no such channel{near(name, self.channels) or few(self.channels)}"])
         return self.channels[name]
 
     def lookahead(self, channel: str) -> float:
@@ -216,17 +247,43 @@ def load(path: Path | None = None, **overrides: object) -> Config:
     return config
 
 
+def load_station(path: Path | None = None, **overrides: object) -> StationConfig:
+    """The station alone, whatever its channels' files are like.
+
+    Raises:
+        ConfigError: with every problem of the station's file.
+    """
+    problems: list[str] = []
+    station = _read_station(_found(path), _given(overrides), problems)
+    if problems:
+        raise ConfigError(problems)
+    return station
+
+
 def read(path: Path | None = None, **overrides: object) -> tuple[Config, list[str]]:
     """What `load` gives, with whatever cannot be read left to its default, and every problem."""
     problems: list[str] = []
-    path = path or next((file for file in (Path("station.toml"), ROOT / "station.toml") if file.exists()), None)
+    path, given = _found(path), _given(overrides)
+    station = _read_station(path, given, problems)
+    return Config(station, _channels(station, problems), path, given), problems
+
+
+def _found(path: Path | None) -> Path | None:
+    return path or next((file for file in (Path("station.toml"), ROOT / "station.toml") if file.exists()), None)
+
+
+def _given(overrides: Mapping[str, object]) -> dict[str, object]:
+    return {key: value for key, value in overrides.items() if value is not None}
+
+
+def _read_station(path: Path | None, given: Mapping[str, object], problems: list[str]) -> StationConfig:
     station = _station(_table(path, problems) if path else {}, f"{path}: ", problems)
     station = _placed(station, path.parent if path else ROOT)
-    given = {key: value for key, value in overrides.items() if value is not None}
     above = _placed(_station(given, "command line: ", problems), Path.cwd())
     station = replace(station, **{key: getattr(above, key) for key in _usable(given)})
+    station = replace(station, admin_token=os.environ.get("RADIO_ADMIN_TOKEN", station.admin_token))
     problems += [f"{path or 'command line'}: {problem}" for problem in _station_problems(station)]
-    return Config(station, _channels(station, problems), _arguments(path, given)), problems
+    return station
 
 
 def _station(table: Mapping[str, object], where: str, problems: list[str]) -> StationConfig:
@@ -237,13 +294,6 @@ def _usable(table: Mapping[str, object]) -> dict[str, Any]:
     """The values of a station's table that have no problem of their own."""
     each = {key: make(StationConfig, {key: value}, "", []) for key, value in table.items()}
     return {key: getattr(station, key) for key, station in each.items() if station}
-
-
-def _arguments(path: Path | None, given: Mapping[str, object]) -> tuple[str, ...]:
-    """The options `--station FILE` and `--set KEY=VALUE` that stand for a path and overrides."""
-    station = ["--station", str(path.absolute())] if path else []
-    values = [f"{key}={json.dumps(value, default=str)}" for key, value in given.items()]
-    return (*station, *(part for value in values for part in ("--set", value)))
 
 
 def _table(path: Path, problems: list[str]) -> dict[str, Any]:
@@ -260,7 +310,7 @@ def _table(path: Path, problems: list[str]) -> dict[str, Any]:
 def _placed(station: StationConfig, folder: Path) -> StationConfig:
     """The station with absolute paths. Channels and model left to their defaults may be the checkout's."""
     paths: dict[str, Any] = {}
-    for name in ("channels", "model", "state", "soundfont"):
+    for name in ("channels", "model", "state", "soundfont", "access_log", "tls_certificate", "tls_key"):
         value: Path | None = getattr(station, name)
         if value is not None:
             paths[name] = (folder / value).absolute()
@@ -283,13 +333,22 @@ def _station_problems(station: StationConfig) -> Iterator[str]:
             yield f"{name}: got {getattr(station, name):g}, wanted less than lookahead ({station.lookahead:g})"
     if station.soundfont and not station.soundfont.is_file():
         yield f"soundfont: {station.soundfont}: no such file (leave the key out to use the system's soundfont)"
+    if station.tls_key and not station.tls_certificate:
+        yield "tls_key: of no use without tls_certificate"
+    for name in ("tls_certificate", "tls_key"):
+        file: Path | None = getattr(station, name)
+        if file and not file.is_file():
+            yield f"{name}: {file}: no such file"
     if not _has_port(station.address) and len(station.address.encode()) > 100:
         yield f"link: {station.address}: longer than a socket's path may be (set link to a shorter path or host:port)"
+    for proxy in station.proxies:
+        if not remote.network(proxy):
+            yield f"proxies: {proxy}: not an address or network (such as 127.0.0.1 or 10.0.0.0/8)"
     if not station.formats:
         yield "formats: none, wanted at least one"
     for name in station.formats:
         if name not in FORMATS:
-            yield f"formats: {name}: unknown format{near(name, FORMATS) or _few(FORMATS)}"
+            yield f"formats: {name}: unknown format{near(name, FORMATS) or few(FORMATS)}"
 
 
 def _channels(station: StationConfig, problems: list[str]) -> dict[str, ChannelConfig]:
@@ -330,29 +389,12 @@ def _channel_problems(channel: ChannelConfig, station: StationConfig) -> Iterato
         yield f"{channel.name}: the web server's own path (rename the file)"
     if channel.lookahead is not None and channel.lookahead <= station.feed_lead:
         yield f"lookahead: got {channel.lookahead:g}, wanted more than the station's feed_lead ({station.feed_lead:g})"
-    for name, given, known in _vocabularies(channel.prefix):
-        for word in given:
-            if word and word not in known:
-                yield f"prefix.{name}: {word}: not in the vocabulary{near(word, known) or _few(known)}"
+    # Imported here, since numpy comes with it.
+    from radio.vocabulary import unknown
+
+    own = channel.prefix
+    words = {"forms": own.forms, "keys": own.keys, "meters": map(str, own.meters)}
+    yield from (f"prefix.{problem}" for problem in unknown({"style": [own.style], "composer": [own.composer], **words}))
     for program in channel.programs:
         if channel.allowed and program not in channel.allowed and len(channel.programs) < 128:
             yield f"programs.{program}: the composer may not write for it (allowed has no {program})"
-
-
-def _vocabularies(prefix: PrefixConfig) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
-    """Name, given words and known words of each field of a prefix that is a choice of words."""
-    from radio.music.keys import KEYS
-    from radio.music.meters import METERS
-    from radio.music.titles import FORMS
-    from radio.music.tokens import COMPOSERS, STYLES
-
-    yield "style", (prefix.style,), STYLES
-    yield "composer", (prefix.composer,), COMPOSERS
-    yield "forms", prefix.forms, tuple(FORMS)
-    yield "keys", prefix.keys, tuple(KEYS)
-    yield "meters", tuple(map(str, prefix.meters)), tuple(map(str, METERS))
-
-
-def _few(words: Iterable[str]) -> str:
-    """`, wanted one of: …`."""
-    return f", wanted one of: {', '.join(words)}"

@@ -1,8 +1,11 @@
 """The studio–transmitter link: numbered packets one way, positions, credit and control the other.
 
 Pure: messages in, bytes out, and back. A message is its length (four bytes, big-endian) and a MessagePack array of its
-name and its fields. The air listens, the studio connects; the air says where each channel goes on (`Hello`), the
-studio signs each channel on (`SignOn`) and sends packets as far as it has credit.
+name and its fields. The air listens, the studio connects; the air says which channels there are (`Hello`) and where
+each goes on (`Open`), the studio signs each channel on (`SignOn`) and sends packets as far as it has credit.
+
+A channel may be opened anew at any time, from a packet on that was not yet played: what the studio sent of it after
+that packet, and before the `SignOn` that names the same turn, is dropped by the air.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from radio.formats import FORMATS
 from radio.music import events
 from radio.music.events import Event
 
-VERSION = 2
+VERSION = 3
 LARGEST = 4 << 20
 """Bytes of the longest message."""
 _LENGTH = struct.Struct(">I")
@@ -90,10 +93,29 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """Air → studio, first: what is wanted."""
+    """Air → studio, first: the channels there are, each of which is opened then."""
 
     version: int
-    channels: Mapping[str, Position]
+    channels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Air → studio: a channel is wanted from a position on, be it new, at another place, or another than it was."""
+
+    channel: str
+    turn: int
+    """Told back by the `SignOn` that answers."""
+    position: Position
+    table: Mapping[str, Any]
+    """What the channel's file says, as `radio.tables.table` has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Air → studio: a channel is not wanted any more."""
+
+    channel: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,22 +132,16 @@ class Credit:
 
 
 @dataclass(frozen=True, slots=True)
-class Skip:
-    """Air → studio: end this piece and begin another."""
-
-    channel: str
-
-
-@dataclass(frozen=True, slots=True)
 class Stop:
     """Air → studio: the station signs off."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignOn:
-    """Studio → air, before a channel's first packet: what a listener must get first, by format."""
+    """Studio → air, before a channel's first packet after an `Open`: what a listener must get first, by format."""
 
     channel: str
+    turn: int
     headers: Mapping[str, bytes]
 
 
@@ -144,9 +160,9 @@ class Trouble:
     message: str
 
 
-Message = Packet | Encoded | Hello | Credit | Skip | Stop | SignOn | Report | Trouble
+Message = Packet | Encoded | Hello | Open | Close | Credit | Stop | SignOn | Report | Trouble
 _KINDS: dict[str, type[Any]] = {
-    kind.__name__: kind for kind in (Packet, Encoded, Hello, Credit, Skip, Stop, SignOn, Report, Trouble)
+    kind.__name__: kind for kind in (Packet, Encoded, Hello, Open, Close, Credit, Stop, SignOn, Report, Trouble)
 }
 
 
@@ -170,8 +186,8 @@ def _names(kind: type[Any]) -> list[str]:
 def _plain(name: str, value: Any) -> Any:
     if name == "events":
         return [events.to_json(event) for event in value]
-    if name == "channels":
-        return {channel: [p.number, p.start, p.fresh] for channel, p in value.items()}
+    if name == "position":
+        return [value.number, value.start, value.fresh]
     return value
 
 
@@ -190,7 +206,9 @@ def unpack(body: bytes) -> Message:
         if made is Credit:
             named["formats"] = tuple(named["formats"])
         if made is Hello:
-            named["channels"] = {channel: Position(*place) for channel, place in named["channels"].items()}
+            named["channels"] = tuple(named["channels"])
+        if made is Open:
+            named["position"] = Position(*named["position"])
         message: Message = made(**named)
     except (ValueError, TypeError, KeyError, AttributeError, msgpack.UnpackException) as error:
         raise LinkError(f"not a message: {error!r}, in {body[:40]!r}") from error

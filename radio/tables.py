@@ -41,6 +41,11 @@ def near(word: str, words: Iterable[str]) -> str:
     return f" (did you mean {found[0]}?)" if found else ""
 
 
+def few(words: Iterable[str]) -> str:
+    """`, wanted one of: …`."""
+    return f", wanted one of: {', '.join(words)}"
+
+
 def make(kind: type[T], table: Mapping[str, object], where: str, problems: list[str], **given: object) -> T | None:
     """A `kind` from a TOML table, or None after appending to `problems`.
 
@@ -59,6 +64,20 @@ def make(kind: type[T], table: Mapping[str, object], where: str, problems: list[
     required = [field.name for field in known if field.default is MISSING and field.default_factory is MISSING]
     problems += [f"{where}{name}: missing" for name in required if name not in table]
     return None if len(problems) > before else kind(**values)
+
+
+def table(value: object) -> Any:
+    """The table, as TOML or MessagePack has it, of which `make` makes an equal dataclass; None is left out."""
+    if isinstance(value, Meter | Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): table(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [table(item) for item in value]
+    if is_dataclass(value):
+        named = {field.name: getattr(value, field.name) for field in fields(value)}
+        return {name: table(item) for name, item in named.items() if item is not None}
+    return value
 
 
 def _elsewhere(key: str, hints: Mapping[str, Any]) -> str:

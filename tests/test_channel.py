@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from fakes import Clock, Tones
-from radio.air.channel import ENCORE, Channel
+from radio.air.channel import ENCORE, GRACE, Channel
 from radio.air.clock import LATE, Pace
 from radio.air.log import KEPT, PacketLog
 from radio.errors import LinkError
@@ -206,6 +206,42 @@ def test_a_studio_that_comes_back_in_time_goes_on_at_the_very_frame() -> None:
     released = run(own, clock, 8.0)
     assert own.encores == 0
     assert all(packet.start == packet.number * BLOCK for packet in released)
+
+
+def test_what_is_ahead_is_taken_back_but_for_a_moment_and_another_piece_follows_without_a_gap() -> None:
+    own, clock = channel(), Clock()
+    fill(own, Tones("tones", length=400), 60)
+    own.advance(clock.now)
+    run(own, clock, 2.0)
+    before = own.ahead
+    wanted = own.cut()
+    assert wanted.fresh
+    assert own.ahead == pytest.approx(GRACE + own.lead, abs=2 * BLOCK_SECONDS)
+    assert own.ahead < before
+    assert own.awaits(wanted.number)
+    assert not own.awaits(wanted.number - 1)
+    assert own.position() == wanted
+    assert own.credit().until > wanted.number
+    back = Tones("tones", length=400, number=wanted.number, start=wanted.start, piece=6)
+    fill(own, back, 40)
+    assert not own.position().fresh
+    released = run(own, clock, 10.0)
+    assert own.encores == 0
+    assert [p.number for p in released] == list(range(released[0].number, released[0].number + len(released)))
+    assert {p.title for p in released if p.number >= wanted.number} == {"Tone No. 7"}
+    assert {p.title for p in released if p.number < wanted.number} == {"Tone No. 1"}
+
+
+def test_a_piece_that_ends_soon_is_not_cut_but_what_follows_it_is_taken_back() -> None:
+    own, clock = channel(), Clock()
+    fill(own, Tones("tones", length=40), 60)
+    own.advance(clock.now)
+    assert own.ends_in() is None
+    run(own, clock, 5.0)
+    left = own.ends_in()
+    assert left is not None
+    assert left == pytest.approx((40 - own.log.next) * BLOCK_SECONDS)
+    assert own.cut() == Position(40, 40 * BLOCK, True)
 
 
 def test_without_packets_the_last_finished_piece_is_played_again_and_said_so() -> None:

@@ -289,8 +289,10 @@ def test_every_queue_is_filled_and_nothing_more_is_written_until_one_is_low() ->
 
 @contextmanager
 def running(*names: str, **settings: Any) -> Iterator[ComposerProcess]:
-    composer = ComposerProcess(model(), [channel(name) for name in names], seed=1, **settings)
+    composer = ComposerProcess(model(), seed=1, **settings)
     composer.start()
+    for name in names:
+        composer.open(channel(name))
     try:
         yield composer
     finally:
@@ -328,6 +330,37 @@ def test_nothing_in_time_is_none() -> None:
         assert composer.take("jazz", 0.01) is None
 
 
+def test_channels_come_change_and_go_while_others_are_written_as_they_would_have_been() -> None:
+    own = Composer(model(), [channel("bach")], seed=1)
+    wanted = [item for _, item in filled(own).news()]
+    with running("bach") as composer:
+        got = [composer.take("bach", 60.0)]
+        composer.open(channel("ragtime"))
+        assert isinstance(composer.take("ragtime", 60.0), Piece)
+        composer.open(replace(channel("ragtime"), allowed=(6,)))
+        changed = composer.take("ragtime", 60.0)
+        assert isinstance(changed, Piece)
+        bar = composer.take("ragtime", 60.0)
+        assert isinstance(bar, Bar)
+        assert {note.program for note in bar.notes} <= {6}
+        composer.keep(["bach"])
+        composer.skip("ragtime")
+        assert composer.take("ragtime", 0.01) is None
+        got += [composer.take("bach", 60.0) for _ in wanted[1:]]
+        assert got == wanted
+        assert composer.trouble is None
+
+
+def test_a_channel_the_model_knows_nothing_of_is_refused_and_others_are_written() -> None:
+    with running("bach") as composer:
+        composer.open(channel("polka"))
+        with pytest.raises(ModelError, match=r"no plans for 'polka'"):
+            composer.take("polka", 60.0)
+        assert isinstance(composer.take("bach", 60.0), Piece)
+        composer.open(replace(channel("ragtime"), name="polka"))
+        assert isinstance(composer.take("polka", 60.0), Piece)
+
+
 def ended(composer: ComposerProcess) -> BaseException | None:
     """What it died of, once its process has ended."""
     composer._reader.join(60.0)
@@ -342,7 +375,7 @@ def test_a_process_that_dies_is_the_trouble() -> None:
 
 
 def test_a_model_that_cannot_be_used_is_the_trouble(tmp_path: Path) -> None:
-    composer = ComposerProcess(tmp_path, [channel()])
+    composer = ComposerProcess(tmp_path)
     composer.start()
     trouble = ended(composer)
     assert isinstance(trouble, MissingError)

@@ -11,7 +11,7 @@ from radio import link
 from radio.config import StationConfig
 from radio.errors import LinkError
 from radio.formats import BLOCK
-from radio.link import Credit, Encoded, Hello, Packet, Position, Report, SignOn, Skip, Stop, Trouble
+from radio.link import Close, Credit, Encoded, Hello, Open, Packet, Position, Report, SignOn, Stop, Trouble
 from radio.music.events import BarEvent, ControlEvent, NoteEvent, PieceEvent
 from radio.studio.encoders import encoder
 from sound import noise, samples
@@ -40,12 +40,13 @@ packets = st.builds(
 positions = st.builds(Position, count, count, st.booleans())
 messages = st.one_of(
     packets,
-    st.builds(Hello, count, st.dictionaries(text, positions, max_size=4)),
+    st.builds(Hello, count, st.lists(text, max_size=4).map(tuple)),
+    st.builds(Open, text, count, positions, st.dictionaries(text, text | count | st.lists(count), max_size=4)),
+    st.builds(Close, text),
     st.builds(Credit, text, count, count, st.lists(text, max_size=3).map(tuple)),
     st.builds(Encoded, text, count, text, st.binary(max_size=200)),
-    st.builds(Skip, text),
     st.just(Stop()),
-    st.builds(SignOn, text, st.dictionaries(text, st.binary(max_size=99), max_size=3)),
+    st.builds(SignOn, text, count, st.dictionaries(text, st.binary(max_size=99), max_size=3)),
     st.builds(Report, st.dictionaries(text, st.floats(allow_nan=False) | text | count, max_size=4)),
     st.builds(Trouble, text, text),
 )

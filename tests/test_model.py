@@ -161,6 +161,20 @@ def test_rows_of_a_batch_do_not_disturb_each_other(transformer: Transformer, dec
     torch.testing.assert_close(batch[1:], single, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("decoding", [Compiled, Masked])
+def test_rows_go_on_as_room_is_made_for_more(transformer: Transformer, decoding: type[Decoder]) -> None:
+    ids, ticks = rows(2, 30)
+    with torch.inference_mode():
+        wide, narrow = decoding(transformer, 2), decoding(transformer, 1)
+        for own in (wide, narrow):
+            own.prefill(0, ids[0, :17], ticks[0, :17])
+        narrow.widen(1)
+        for own in (wide, narrow):
+            own.prefill(1, ids[1, :9], ticks[1, :9])
+        places = ids[[0, 1], [17, 9]], ticks[[0, 1], [17, 9]]
+        torch.testing.assert_close(narrow.advance([0, 1], *places), wide.advance([0, 1], *places), atol=0, rtol=0)
+
+
 def test_a_position_sees_nothing_that_comes_after_it(transformer: Transformer) -> None:
     ids, ticks = rows(1, 30)
     with torch.inference_mode():

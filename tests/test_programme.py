@@ -19,7 +19,7 @@ from radio.music.events import BarEvent, NoteEvent, PieceEvent
 from radio.music.score import Bar, Piece
 from radio.studio import soundfont
 from radio.studio.encodings import Encodings
-from radio.studio.programme import PAUSE, Programme
+from radio.studio.programme import Programme
 from radio.studio.scale import ScaleComposer
 from sound import Pcm, decode, lag, measure
 
@@ -251,20 +251,6 @@ def test_a_position_that_the_saved_piece_does_not_reach_is_a_new_piece(tmp_path:
         packets(first, 10)
     with programme(tmp_path, Position(5000, 5000 * BLOCK, False)) as second:
         assert packets(second, 1)[0].opening
-
-
-def test_a_skip_ends_the_piece_softly_and_numbers_go_on(tmp_path: Path) -> None:
-    with programme(tmp_path) as own:
-        made = packets(own, 12)
-        own.programme.skip()
-        made += packets(own, 30)
-    opening = next(packet for packet in made[1:] if packet.opening)
-    assert 12 <= opening.number <= 12 + 4 + PAUSE
-    assert [packet.number for packet in made] == list(range(42))
-    assert opening.title != made[0].title
-    pcm = heard(made)
-    assert np.abs(pcm[opening.start - BLOCK // 2 : opening.start]).max() < 0.01
-    assert np.abs(np.diff(pcm, axis=0)).max() < 0.5
 
 
 class Silent(ScaleComposer):

@@ -22,6 +22,8 @@ from radio.music.events import BarEvent, PieceEvent
 
 BLOCK_SECONDS = BLOCK / RATE
 ENCORE = " (encore)"
+GRACE = 4.0
+"""Seconds of what is ahead that are still played after something else was asked for: the studio needs some to begin."""
 
 
 class Channel:
@@ -49,6 +51,8 @@ class Channel:
         self._number = self._start = 0
         self._expected = self._expected_start = 0
         """Of the studio's numbering, which runs apart from ours once an encore was played."""
+        self._cut = False
+        """Whether the next packet is to open a piece, since what came after the last one was taken back."""
         self._live: tuple[int, int] | None = None
         """Number of the packet from which on all are live, and what it has on the studio's; None in an encore."""
         self._released_encore = False
@@ -85,14 +89,38 @@ class Channel:
         if fresh:
             self._ahead.clear()
             self._expected, self._expected_start = self._number, self._start
-        return Position(self._expected, self._expected_start, fresh)
+        return Position(self._expected, self._expected_start, fresh or self._cut)
+
+    def ends_in(self) -> float | None:
+        """Seconds until another piece begins; None if that is not so soon that `cut` would spare the piece."""
+        coming = [packet for packet, _ in self._staged] + list(self._ahead)
+        for index, packet in enumerate(coming[: len(self._staged) + self._spared() + 1]):
+            if packet.opening:
+                return index * BLOCK_SECONDS
+        return None
+
+    def cut(self) -> Position:
+        """Takes back what is ahead, but for GRACE or the rest of its piece: where the studio is to begin another."""
+        spared = self._spared()
+        openings = (index for index, packet in enumerate(self._ahead) if packet.opening)
+        self._take_back(min(spared, next(openings, spared)))
+        self._cut = True
+        return Position(self._expected, self._expected_start, True)
+
+    def _spared(self) -> int:
+        """Packets ahead that are still played after something else was asked for."""
+        return min(len(self._ahead), int(min(GRACE, self.lookahead / 2) / BLOCK_SECONDS))
+
+    def _take_back(self, kept: int) -> None:
+        """Drops what is ahead after so many packets; it is expected anew."""
+        while len(self._ahead) > kept:
+            packet = self._ahead.pop()
+            self._expected, self._expected_start = packet.number, packet.start
 
     def lost(self) -> None:
         """The studio is gone: what it had not yet made in every format wanted is to be asked for again."""
         made = next((n for n, packet in enumerate(self._ahead) if not packet.holds(self.formats)), len(self._ahead))
-        while len(self._ahead) > made:
-            packet = self._ahead.pop()
-            self._expected, self._expected_start = packet.number, packet.start
+        self._take_back(made)
 
     def credit(self) -> Credit:
         """What the studio may send, in its own numbering."""
@@ -113,7 +141,12 @@ class Channel:
         if (packet.number, packet.start) != wanted:
             raise LinkError(f"{self.name}: got packet {packet.number} at {packet.start}, wanted {wanted}")
         self._expected, self._expected_start = packet.number + 1, packet.start + packet.frames
+        self._cut = False
         self._ahead.append(packet)
+
+    def awaits(self, number: int) -> bool:
+        """Whether the studio's packet of that number is still to come."""
+        return number >= self._expected
 
     def add(self, encoded: Encoded) -> None:
         """Takes a packet in one more format; one that is gone, or lies before an encore, is no longer of use.
@@ -121,7 +154,7 @@ class Channel:
         Raises:
             LinkError: the packet was never sent.
         """
-        if encoded.number >= self._expected:
+        if self.awaits(encoded.number):
             raise LinkError(f"{self.name}: packet {encoded.number} in {encoded.form}, wanted below {self._expected}")
         ahead = encoded.number - (self._expected - len(self._ahead))
         if ahead >= 0:

@@ -61,6 +61,7 @@ class Feed:
         self.channel = channel
         self.subscribers: set[Subscriber] = set()
         self.dropped = 0
+        self.closed = False
         self._title: tuple[str, str] = ("", "")
         self._tuned: dict[str, int] = {}
         """Where the latest audio responses began: the subscriber that asked for one may join a moment after it."""
@@ -88,6 +89,8 @@ class Feed:
         if subscriber.tune in self._tuned:
             subscriber.put(text(event="tuned", frame=self._tuned[subscriber.tune]))
         self.subscribers.add(subscriber)
+        if self.closed:
+            subscriber.close()
 
     def staged(self, packet: Packet, encore: bool) -> None:
         """Tells of a packet that will be released soon."""
@@ -123,7 +126,8 @@ class Feed:
                 self.subscribers.discard(subscriber)
 
     def close(self) -> None:
-        """Ends the feed for all."""
+        """Ends the feed for all, and for those who come yet."""
+        self.closed = True
         for subscriber in self.subscribers:
             subscriber.close()
 

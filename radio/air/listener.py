@@ -8,8 +8,10 @@ takes nothing for `PATIENCE` seconds, or whose place in the log is gone, is disc
 from __future__ import annotations
 
 import asyncio
+import itertools
 import socket
 import struct
+from dataclasses import dataclass
 
 from radio.air.log import PacketLog
 from radio.air.spans import Spans
@@ -20,13 +22,34 @@ SEND_BUFFER = 64 << 10
 """Bytes the kernel may hold for one listener: it would hold megabytes for one who never reads."""
 MOST = 64
 """Packets written at once, to one who has fallen behind."""
+_ids = itertools.count(1)
 _LINGER = struct.pack("ii", 1, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Who listens, for the administrator."""
+
+    address: str = ""
+    agent: str = ""
+
+
+NOBODY = Who()
 
 
 class Listener:
     """One HTTP audio response under way."""
 
-    def __init__(self, transport: asyncio.Transport, log: PacketLog, number: int, spans: Spans, now: float) -> None:
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        log: PacketLog,
+        number: int,
+        spans: Spans,
+        now: float,
+        who: Who = NOBODY,
+    ) -> None:
+        self.id, self.who, self.began = next(_ids), who, now
         self.transport, self.log, self.spans = transport, log, spans
         self.number = number
         """The packet that comes next."""
@@ -35,7 +58,7 @@ class Listener:
         self.sent = 0
         """Bytes of audio and titles."""
         self.gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        """Set to why it ended: "left", "frozen", "overtaken" or "off air"."""
+        """Set to why it ended: "left", "frozen", "overtaken", "kicked" or "off air"."""
         self._taken = now
         self._waiting = 0
         small_send_buffer(transport)

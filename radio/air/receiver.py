@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 from radio import link
 from radio.air.channel import Channel
-from radio.air.station import Station
+from radio.air.station import Station, Transmission
 from radio.errors import LinkError, MissingError
-from radio.link import Encoded, Hello, Message, Packet, Report, SignOn, Stop, Trouble
+from radio.link import Close, Encoded, Hello, Message, Open, Packet, Position, Report, SignOn, Stop, Trouble
+from radio.tables import table
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +28,12 @@ class Receiver:
     def __init__(self, station: Station) -> None:
         self.station = station
         self._writer: asyncio.StreamWriter | None = None
-        station.on_credit = self._credit
+        self._turns = itertools.count(1)
+        self._opened: dict[str, int] = {}
+        """The turn in which each channel was opened last."""
+        self._signed: dict[str, int] = {}
+        """The turn in which the studio signed it on last."""
+        station.on_credit, station.on_open, station.on_close = self._credit, self._open, self._close
 
     @contextlib.asynccontextmanager
     async def listening(self, address: str) -> AsyncIterator[str]:
@@ -65,6 +72,18 @@ class Receiver:
     def _credit(self, channel: Channel) -> None:
         self.send(channel.credit())
 
+    def _open(self, transmission: Transmission, position: Position) -> None:
+        channel, turn = transmission.channel, next(self._turns)
+        self._opened[channel.name] = turn
+        # The name is the message's own field.
+        fields = {key: value for key, value in table(transmission.config).items() if key != "name"}
+        self.send(Open(channel.name, turn, position, fields))
+        self._credit(channel)
+
+    def _close(self, name: str) -> None:
+        self._opened[name] = next(self._turns)
+        self.send(Close(name))
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._writer is not None:
             log.warning("another studio has connected; the one before is let go")
@@ -73,10 +92,9 @@ class Receiver:
         station = self.station
         station.connections += 1
         station.studio = "live"
-        channels = {name: transmission.channel for name, transmission in station.transmissions.items()}
-        self.send(Hello(link.VERSION, {name: channel.position() for name, channel in channels.items()}))
-        for channel in channels.values():
-            self._credit(channel)
+        self.send(Hello(link.VERSION, tuple(station.transmissions)))
+        for transmission in station.transmissions.values():
+            self._open(transmission, transmission.channel.position())
         try:
             await self._read(reader)
         except LinkError as error:
@@ -87,8 +105,8 @@ class Receiver:
             if self._writer is writer:
                 self._writer = None
                 station.studio = "away"
-                for channel in channels.values():
-                    channel.lost()
+                for transmission in station.transmissions.values():
+                    transmission.channel.lost()
             writer.close()
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
@@ -100,15 +118,17 @@ class Receiver:
     def _take(self, message: Message) -> None:
         station = self.station
         match message:
-            case Packet():
-                station.receive(message)
-                station.troubles.pop(message.channel, None)
-            case Encoded():
-                station.add(message)
-            case SignOn(name, headers):
-                if name not in station.transmissions:
-                    raise LinkError(f"channel {name!r} signs on, which is not on this station")
-                station.transmissions[name].channel.headers = headers
+            case Packet(name):
+                if self._current(name):
+                    station.receive(message)
+                    station.troubles.pop(name, None)
+            case Encoded(name, number):
+                if self._current(name) or not self._awaits(name, number):
+                    station.add(message)
+            case SignOn(name, turn, headers):
+                self._signed[name] = turn
+                if self._current(name):
+                    station.transmissions[name].channel.headers = headers
             case Report(fields):
                 station.report = dict(fields)
             case Trouble(name, text):
@@ -116,3 +136,17 @@ class Receiver:
                 station.troubles[name] = text
             case _:
                 raise LinkError(f"a studio does not send {type(message).__name__}")
+
+    def _current(self, name: str) -> bool:
+        """Whether what comes of a channel now was made since it was opened last; what was not is dropped.
+
+        Raises:
+            LinkError: there never was such a channel.
+        """
+        if name not in self._opened:
+            raise LinkError(f"got channel {name!r}, which is not on this station")
+        return self._signed.get(name) == self._opened[name]
+
+    def _awaits(self, name: str, number: int) -> bool:
+        transmission = self.station.transmissions.get(name)
+        return transmission is None or transmission.channel.awaits(number)

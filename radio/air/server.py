@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 import logging
+import os
 import resource
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,14 +15,17 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
-from radio.air import feed, playlists
+from radio.air import access, admin, docs, feed, metrics, playlists
+from radio.air.changes import reload
 from radio.air.head import CORS, head, headers
+from radio.air.listener import Listener, Who
 from radio.air.receiver import Receiver
 from radio.air.station import Mount, Station, Transmission
 from radio.air.status import health, status
 from radio.air.supervisor import Supervisor, studio_command
+from radio.air.tls import Certificate
 from radio.config import Config
-from radio.errors import MissingError
+from radio.errors import ConfigError, MissingError
 from radio.formats import FORMATS
 
 log = logging.getLogger(__name__)
@@ -36,14 +40,18 @@ OWN_FILES = 256
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def application(station: Station) -> web.Application:
-    """The web application of a station."""
+def application(station: Station, log: logging.Logger | None = None) -> web.Application:
+    """The web application of a station. `log`: where those who go in the middle of a response are written."""
     app = web.Application(middlewares=[_answer_errors], client_max_size=64 << 10)
     app[STATION] = station
+    access.prepare(app, station.config.station.proxies, log)
     app.router.add_get("/", _page)
     app.router.add_get("/status.json", _status)
     app.router.add_get("/healthz", _health)
     app.router.add_get("/radio.m3u", _all_channels)
+    metrics.add_routes(app, station)
+    docs.add_routes(app, station, WEB)
+    admin.add_routes(app, station)
     if WEB.is_dir():
         app.router.add_static("/static", WEB)
     app.router.add_get("/{channel:[^/.]+}/feed", _feed)
@@ -139,22 +147,29 @@ async def _listen(
         raise ConnectionResetError("the listener has gone")
     # Nothing more is wanted of this client: what it sends stays in its own buffers.
     transport.pause_reading()
-    listener = mount.join(transport, begin, icy=icy, now=station.clock())
+    who = Who(access.client(request), request.headers.get("User-Agent", ""))
+    listener = mount.join(transport, begin, icy=icy, now=station.clock(), who=who)
+    response = request[access.RESPONSE] = Handwritten(listener=listener)
     try:
         # Shielded: the handler is cancelled as the connection is lost, and the reason must still be told.
         await asyncio.shield(listener.gone)
     finally:
         mount.leave(listener)
-    return Handwritten()
+    return response
 
 
 class Handwritten(web.StreamResponse):
     """A response whose bytes were written to the transport by hand; at most its head is still to be written."""
 
-    def __init__(self, begin: bytes = b"") -> None:
+    def __init__(self, begin: bytes = b"", listener: Listener | None = None) -> None:
         super().__init__()
-        self._begin = begin
+        self._begin, self._listener = begin, listener
         self.force_close()
+
+    @property
+    def body_length(self) -> int:
+        """Bytes of audio and titles."""
+        return self._listener.sent if self._listener else 0
 
     async def prepare(self, request: web.BaseRequest) -> None:
         """Writes the head."""
@@ -234,23 +249,31 @@ async def on_air(config: Config, *, supervise: bool) -> AsyncIterator[tuple[Stat
     """The station with all its parts running, and the address it is heard at. Parts end in the opposite order.
 
     Raises:
-        MissingError: the port is in use, or the link's address is.
+        MissingError: the port is in use, or the link's address is; or the access log cannot be written.
+        ConfigError: the certificate cannot be used.
     """
     station = Station(config)
     own = config.station
-    async with AsyncTasks() as tasks, Receiver(station).listening(own.address):
+    certificate = Certificate(own.tls_certificate, own.tls_key) if own.tls_certificate else None
+    async with (
+        AsyncTasks() as tasks,
+        Receiver(station).listening(own.address),
+        access.writing(own.access_log) as accesses,
+    ):
         runner = web.AppRunner(
-            application(station),
+            application(station, accesses),
             handler_cancellation=True,
             shutdown_timeout=0.5,
             max_line_size=LONGEST_HEAD,
             max_field_size=LONGEST_HEAD,
-            access_log=None,
+            access_log=accesses,
+            access_log_class=access.AccessLog,
         )
         await runner.setup()
         try:
             try:
-                site = web.TCPSite(runner, own.host, own.port, backlog=1024)
+                context = certificate.context if certificate else None
+                site = web.TCPSite(runner, own.host, own.port, backlog=1024, ssl_context=context)
                 await site.start()
             except OSError as error:
                 raise MissingError(
@@ -258,9 +281,11 @@ async def on_air(config: Config, *, supervise: bool) -> AsyncIterator[tuple[Stat
                     "stop what uses it, or choose another with --port"
                 ) from error
             tasks.start(station.run())
+            if certificate:
+                tasks.start(certificate.watch())
             if supervise:
                 tasks.start(Supervisor(studio_command(config.arguments), lambda pid: _started(station, pid)).run())
-            yield station, f"http://{own.host}:{runner.addresses[0][1]}"
+            yield station, f"{'https' if certificate else 'http'}://{own.host}:{runner.addresses[0][1]}"
         finally:
             await runner.cleanup()
 
@@ -303,10 +328,27 @@ async def _run(config: Config, *, supervise: bool) -> None:
     ending = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ending.set)
-    async with on_air(config, supervise=supervise) as (station, address):
+    async with AsyncTasks() as tasks, on_air(config, supervise=supervise) as (station, address):
+        terminal = os.isatty(0)
+
+        def hang_up() -> None:
+            # SIGHUP also comes as a terminal is closed, which is none from then on: that is the end.
+            if terminal and not os.isatty(0):
+                ending.set()
+            else:
+                tasks.start(_reload(station))
+
+        loop.add_signal_handler(signal.SIGHUP, hang_up)
         log.info("%s: on air at %s with %d channels", config.station.name, address, len(station.transmissions))
         await ending.wait()
         log.info("signing off")
+
+
+async def _reload(station: Station) -> None:
+    try:
+        log.info("channels read again; %s", await reload(station))
+    except ConfigError as error:
+        log.error("channels read again; nothing is changed, because of\n%s", error)
 
 
 def _allow_sockets(wanted: int) -> None:

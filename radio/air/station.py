@@ -15,12 +15,12 @@ from typing import Any
 from radio.air.channel import BLOCK_SECONDS, Channel
 from radio.air.feed import Feed
 from radio.air.icy import interval
-from radio.air.listener import Listener
+from radio.air.listener import NOBODY, Listener, Who
 from radio.air.spans import Spans, Titled
 from radio.config import ChannelConfig, Config, StationConfig
 from radio.errors import LinkError
 from radio.formats import FORMATS
-from radio.link import Encoded, Packet
+from radio.link import Encoded, Packet, Position
 
 log = logging.getLogger(__name__)
 
@@ -51,24 +51,37 @@ class Mount:
         """When somebody listened, or wanted to, last."""
         self.news = asyncio.Event()
         """Wakes those who wait for the studio to begin with this format."""
-        self.peak = 0
+        self.closed = False
+        self.joined = self.peak = 0
+        """Listeners ever, and at once."""
+        self._sent = 0
+        """Bytes, to those who have ended."""
         self.ended: Counter[str] = Counter()
 
     @property
     def path(self) -> str:
         return f"/{self.channel.name}.{self.form.extension}"
 
-    def join(self, transport: asyncio.Transport, head: bytes, *, icy: bool, now: float) -> Listener:
+    def join(self, transport: asyncio.Transport, head: bytes, *, icy: bool, now: float, who: Who = NOBODY) -> Listener:
         """Begins a response: head, format header and burst leave at once."""
         first = self.channel.first(self.form.name)
         assert first is not None, f"{self.path} has nothing to send yet"
-        listener = Listener(transport, self.channel.log, first, self.titled if icy else self.plain, now)
+        spans = self.titled if icy else self.plain
+        listener = Listener(transport, self.channel.log, first, spans, now, who)
         transport.write(head + (listener.first or self.channel.headers.get(self.form.name, b"")))
         listener.write(now)
         self.listeners.add(listener)
         min(self._turns, key=len).add(listener)
+        self.joined += 1
         self.peak = max(self.peak, len(self.listeners))
+        if self.closed:
+            listener.end("off air")
         return listener
+
+    @property
+    def sent(self) -> int:
+        """Bytes of audio and titles, to all listeners ever."""
+        return self._sent + sum(listener.sent for listener in self.listeners)
 
     def first_frame(self) -> int | None:
         """The source frame at which the sound of a response that begins now begins; None if none can begin yet."""
@@ -92,7 +105,8 @@ class Mount:
         self._forget(listener)
 
     def close(self, now: float) -> None:
-        """Ends every response, after what was released."""
+        """Ends every response after what was released, and those that come yet."""
+        self.closed = True
         for listener in tuple(self.listeners):
             listener.write(now)
             listener.end("off air")
@@ -104,6 +118,7 @@ class Mount:
             for turn in self._turns:
                 turn.discard(listener)
             self.ended[listener.gone.result()] += 1
+            self._sent += listener.sent
 
 
 class Transmission:
@@ -112,6 +127,7 @@ class Transmission:
     def __init__(self, config: Config, own: ChannelConfig) -> None:
         station = config.station
         self.config = own
+        """As the channel's file was read last."""
         self.channel = Channel(
             own.name, lookahead=config.lookahead(own.name), burst=station.burst, lead=station.feed_lead
         )
@@ -123,6 +139,12 @@ class Transmission:
     @property
     def listeners(self) -> int:
         return sum(len(mount.listeners) for mount in self.mounts.values())
+
+    def close(self, now: float) -> None:
+        """Ends every response and feed."""
+        self.feed.close()
+        for mount in self.mounts.values():
+            mount.close(now)
 
     def choose(self, now: float) -> None:
         """Asks the studio for the formats that are listened to, or were until lately."""
@@ -149,12 +171,18 @@ class Transmission:
 
 
 class Station:
-    """All channels. `on_credit` is called when the studio may send more of a channel."""
+    """All channels.
+
+    The studio is to hear of what changes: `on_credit` is called when it may send more of a channel, `on_open` when a
+    channel is to begin, or to begin something else, at a position, and `on_close` when one is no more.
+    """
 
     def __init__(self, config: Config, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.config, self.clock = config, clock
         self.transmissions = {name: Transmission(config, own) for name, own in config.channels.items()}
         self.on_credit: Callable[[Channel], None] = lambda channel: None
+        self.on_open: Callable[[Transmission, Position], None] = lambda transmission, position: None
+        self.on_close: Callable[[str], None] = lambda name: None
         self.started = clock()
         self.report: dict[str, Any] = {}
         self.studio = "starting"
@@ -221,6 +249,7 @@ class Station:
         due = {name: now + index * BLOCK_SECONDS / count for index, name in enumerate(self.transmissions)}
         while True:
             now = self.clock()
+            due = {name: due.get(name, now) for name in self.transmissions}
             for name, transmission in self.transmissions.items():
                 if due[name] <= now:
                     due[name] = self._advance(transmission, now)
@@ -241,6 +270,4 @@ class Station:
     def close(self) -> None:
         """Ends every response and feed."""
         for transmission in self.transmissions.values():
-            transmission.feed.close()
-            for mount in transmission.mounts.values():
-                mount.close(self.clock())
+            transmission.close(self.clock())

@@ -56,6 +56,18 @@ class Cache(NamedTuple):
             np.zeros(rows, np.int64),
         )
 
+    def widened(self, rows: int) -> Cache:
+        """The same with so many empty rows more."""
+        layers, _, heads, dim, context = self.keys.shape
+        more = Cache.empty(layers, rows, heads, context, dim)
+        return Cache(
+            np.concatenate((self.keys, more.keys), axis=1),
+            np.concatenate((self.values, more.values), axis=1),
+            np.concatenate((self.key_scales, more.key_scales), axis=1),
+            np.concatenate((self.value_scales, more.value_scales), axis=1),
+            np.concatenate((self.lengths, more.lengths)),
+        )
+
 
 @compiled
 def norm(x: Floats, out: Floats) -> None:

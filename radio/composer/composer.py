@@ -6,8 +6,10 @@ process of its own.
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import time
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from radio.composer.engine import Engine
 from radio.composer.writer import Numbers, Writer, advance
 from radio.config import ChannelConfig
 from radio.music.score import Bar, Piece
+from radio.usage import usage
 
 LOW, FULL = 12.0, 30.0
 """Seconds of bars waiting in a channel's queue.
@@ -44,7 +47,7 @@ class Composer:
     def __init__(
         self,
         model: Path,
-        channels: Sequence[ChannelConfig],
+        channels: Sequence[ChannelConfig] = (),
         *,
         seed: int | None = None,
         state: Path | None = None,
@@ -54,25 +57,43 @@ class Composer:
         torch.set_num_threads(threads)
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
-        styles, guards = planner.load(model), guard.load(model)
+        self._styles, self._guards, self._state = planner.load(model), guard.load(model), state
+        self._seed = secrets.randbits(32) if seed is None else seed
         self.engine = Engine(weights.load(model, device), len(channels))
-        seed = secrets.randbits(32) if seed is None else seed
-        self.writers = {
-            channel.name: Writer(
-                channel,
-                styles,
-                self.engine,
-                number,
-                seed=(seed, number),
-                numbers=Numbers(state, channel.name),
-                guard=guards.of(channel.prefix.style),
-            )
-            for number, channel in enumerate(channels)
-        }
-        self._given = dict.fromkeys(self.writers, 0)
+        self.writers: dict[str, Writer] = {}
+        self._given: dict[str, int] = {}
         """Items at the head of each queue that `news` has given out; they wait there until they are taken."""
         self._filling = False
         self._began, self._cpu = time.monotonic(), time.process_time()
+        for channel in channels:
+            self.open(channel)
+
+    def open(self, channel: ChannelConfig) -> None:
+        """Writes for a channel from now on; one that is there already is begun anew.
+
+        Its seed is made of its name: what other channels there are changes nothing.
+
+        Raises:
+            ModelError: the model knows nothing of its style.
+        """
+        self.close(channel.name)
+        taken = {writer.number for writer in self.writers.values()}
+        number = next(number for number in itertools.count() if number not in taken)
+        self.writers[channel.name] = Writer(
+            channel,
+            self._styles,
+            self.engine,
+            number,
+            seed=(self._seed, zlib.crc32(channel.name.encode())),
+            numbers=Numbers(self._state, channel.name),
+            guard=self._guards.of(channel.prefix.style),
+        )
+        self._given[channel.name] = 0
+
+    def close(self, channel: str) -> None:
+        """Leaves a channel."""
+        if channel in self.writers:
+            self.engine.close(self.writers.pop(channel).number)
 
     def hungry(self) -> list[Writer]:
         """The writers that the next step is for."""
@@ -122,7 +143,13 @@ class Composer:
             "positions": self.engine.drawn,
             "positions_per_second": round(self.engine.drawn / seconds, 1) if seconds else 0.0,
             "cpu": round((time.process_time() - self._cpu) / elapsed, 4),
-            "repairs": {name: dict(writer.repairs) for name, writer in self.writers.items() if writer.repairs},
+            **usage(),
+            "faults": {
+                name: counted for name, writer in self.writers.items() if (counted := writer.counted(faults=True))
+            },
+            "repairs": {
+                name: counted for name, writer in self.writers.items() if (counted := writer.counted(faults=False))
+            },
             "certificates": {
                 name: {"piece": writer.finished.title, "number": writer.finished.number, **writer.certificate.to_json()}
                 for name, writer in self.writers.items()

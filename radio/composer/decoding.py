@@ -17,6 +17,9 @@ from radio.errors import ModelError
 class Decoder(Protocol):
     """Rows of a model, each with what it holds."""
 
+    def widen(self, rows: int) -> None:
+        """Makes room for so many rows more."""
+
     def prefill(self, row: int, positions: Tensor, ticks: Tensor) -> Tensor:
         """Fills a row from nothing: (T, SLOTS) ids and (T,) times → the trunk's output at the last position (D,)."""
 
@@ -57,6 +60,9 @@ class Compiled:
         )
         self.cache = blocks.Cache.empty(config.layers, rows, config.heads, config.context, self.dim)
 
+    def widen(self, rows: int) -> None:
+        self.cache = self.cache.widened(rows)
+
     def prefill(self, row: int, positions: Tensor, ticks: Tensor) -> Tensor:
         if len(positions) > self.context:
             raise IndexError(f"got {len(positions)} positions, wanted {self.context} at most")
@@ -89,6 +95,11 @@ class Masked:
         shape = (config.layers, rows, config.heads, config.context, self.dim)
         self.keys, self.values = torch.zeros((2, *shape), device=device)
         self.lengths = torch.zeros(rows, dtype=torch.long, device=device)
+
+    def widen(self, rows: int) -> None:
+        more = self.keys.new_zeros((self.keys.shape[0], rows, *self.keys.shape[2:]))
+        self.keys, self.values = torch.cat((self.keys, more), 1), torch.cat((self.values, more), 1)
+        self.lengths = torch.cat((self.lengths, self.lengths.new_zeros(rows)))
 
     def prefill(self, row: int, positions: Tensor, ticks: Tensor) -> Tensor:
         length = len(positions)

@@ -71,9 +71,18 @@ class Engine:
         """Time spent drawing and writing."""
 
     def open(self, number: int, row: Row) -> None:
-        """Puts a row in place; what it has written already is prefilled."""
+        """Puts a row in place, for which room is made; what it has written already is prefilled."""
+        if number >= len(self.rows):
+            more = max(number + 1, 2 * len(self.rows)) - len(self.rows)
+            self.rows += [None] * more
+            self.decoder.widen(2 * more)
         self.rows[number] = row
         self._prefill(number, row)
+
+    def close(self, number: int) -> None:
+        """Takes a row away; its place is free."""
+        if number < len(self.rows):
+            self.rows[number] = None
 
     @torch.inference_mode()
     def _prefill(self, number: int, row: Row) -> None:

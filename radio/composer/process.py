@@ -4,12 +4,13 @@ A step of the model holds the interpreter's lock for some 20 ms, and drawing giv
 thread for every channel in the same process each call waits to get it back, and so do they.
 
     studio                                     composer
-    ("taken" | "skip" | "resume", channel, …)  →
+    ("taken" | "open" | "resume" | "skip" | "close", channel, …)  →
                                                ←  ("item", channel, generation, Piece | Bar)
+                                               ←  ("refused", channel, why)
                                                ←  ("state", figures)
                                                ←  ("trouble", exception), the last thing it says
 
-Generations: whatever was written before a skip or a resume carries an older number, and is dropped as it comes.
+Generations: whatever was written before any of the last four carries an older number, and is dropped as it comes.
 """
 
 from __future__ import annotations
@@ -21,13 +22,14 @@ import signal
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Collection
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from radio import logs
 from radio.config import ChannelConfig
-from radio.errors import RadioError
+from radio.errors import ModelError, RadioError
 from radio.music.score import Bar, Piece
 
 if TYPE_CHECKING:
@@ -52,24 +54,26 @@ class ComposerProcess:
     def __init__(
         self,
         model: Path,
-        channels: Sequence[ChannelConfig],
         *,
         seed: int | None = None,
         state: Path | None = None,
         device: str = "auto",
         threads: int = 1,
+        log: str = "text",
     ) -> None:
         arguments = {"seed": seed, "state": state, "device": device, "threads": threads}
         context = multiprocessing.get_context("spawn")
         self._pipe, self._other = context.Pipe()
         self._process = context.Process(
-            target=_main, args=(self._other, model, tuple(channels), arguments), name="composer", daemon=True
+            target=_main, args=(self._other, model, arguments, log), name="composer", daemon=True
         )
         self._reader = threading.Thread(target=self._read, name="composer", daemon=True)
         self._changed = threading.Condition()
         self._sending = threading.Lock()
         self._queues: defaultdict[str, deque[Piece | Bar]] = defaultdict(deque)
         self._generations: defaultdict[str, int] = defaultdict(int)
+        self._channels: dict[str, ChannelConfig] = {}
+        self._refused: dict[str, str] = {}
         self._state: dict[str, Any] = {}
         self._stopping = False
         self.trouble: BaseException | None = None
@@ -88,17 +92,41 @@ class ComposerProcess:
             self._process.join()
             self._reader.join()
 
+    def open(self, channel: ChannelConfig) -> None:
+        """Writes for a channel from now on; for one that is another than it was, anew."""
+        with self._changed:
+            same = self._channels.get(channel.name) == channel
+            self._channels[channel.name] = channel
+        if not same:
+            self._anew("open", channel.name, channel)
+
+    def keep(self, channels: Collection[str]) -> None:
+        """Leaves all other channels."""
+        with self._changed:
+            left = self._channels.keys() - set(channels)
+            for name in left:
+                del self._channels[name]
+        for name in left:
+            self._anew("close", name)
+
     def take(self, channel: str, timeout: float) -> Piece | Bar | None:
-        """What the channel plays next: a Piece opens a piece, its bars follow; None if nothing came in time."""
+        """What the channel plays next: a Piece opens a piece, its bars follow; None if nothing came in time.
+
+        Raises:
+            ModelError: the model cannot write for this channel.
+        """
         with self._changed:
             queue = self._queues[channel]
-            item = queue.popleft() if self._changed.wait_for(lambda: bool(queue), timeout) else None
+            self._changed.wait_for(lambda: queue or channel in self._refused, timeout)
+            if channel in self._refused:
+                raise ModelError(self._refused[channel])
+            item = queue.popleft() if queue else None
         if item is not None:
             self._tell("taken", channel, self._generations[channel])
         return item
 
     def resume(self, channel: str, piece: Piece) -> None:
-        """Goes on with a piece after the bars it has; to be called before the first `take`."""
+        """Goes on with a piece after the bars it has; to be called after `open` and before the first `take`."""
         self._anew("resume", channel, piece)
 
     def skip(self, channel: str) -> None:
@@ -113,6 +141,7 @@ class ComposerProcess:
         with self._changed:
             self._generations[channel] += 1
             self._queues[channel].clear()
+            self._refused.pop(channel, None)
         self._tell(what, channel, self._generations[channel], *more)
 
     def _tell(self, *message: object) -> None:
@@ -126,6 +155,8 @@ class ComposerProcess:
                 kind, *rest = self._pipe.recv()
                 if kind == "item":
                     self._add(*rest)
+                elif kind == "refused":
+                    self._refuse(*rest)
                 elif kind == "state":
                     self._state = rest[0]
                 else:
@@ -142,15 +173,22 @@ class ComposerProcess:
                 self._queues[channel].append(item)
                 self._changed.notify_all()
 
+    def _refuse(self, channel: str, generation: int, why: str) -> None:
+        with self._changed:
+            if generation == self._generations[channel]:
+                self._refused[channel] = why
+                self._changed.notify_all()
 
-def _main(pipe: Connection, model: Path, channels: Sequence[ChannelConfig], arguments: dict[str, Any]) -> None:
+
+def _main(pipe: Connection, model: Path, arguments: dict[str, Any], form: str) -> None:
     """The process: composes until the studio's end of the pipe closes."""
     # Ctrl-C goes to every process of the terminal; this one ends with the studio.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logs.use(form, "composer")
     try:
         from radio.composer.composer import Composer
 
-        _compose(pipe, Composer(model, channels, **arguments))
+        _compose(pipe, Composer(model, **arguments))
     except (EOFError, ConnectionError):
         pass
     except RadioError as error:
@@ -165,7 +203,9 @@ def _compose(pipe: Connection, composer: Composer) -> None:
     told = 0.0
     while True:
         while pipe.poll(0.0 if composer.hungry() else IDLE):
-            _obey(composer, generations, *pipe.recv())
+            refused = _obey(composer, generations, *pipe.recv())
+            if refused is not None:
+                pipe.send(("refused", *refused))
         composer.advance()
         for channel, item in composer.news():
             pipe.send(("item", channel, generations[channel], item))
@@ -176,13 +216,15 @@ def _compose(pipe: Connection, composer: Composer) -> None:
 
 def _obey(
     composer: Composer, generations: dict[str, int], what: str, channel: str, generation: int, *more: Any
-) -> None:
-    if what == "taken":
-        if generation == generations[channel]:
-            composer.taken(channel)
-        return
-    generations[channel] = generation
-    if what == "resume":
-        composer.resume(channel, *more)
-    else:
-        composer.skip(channel)
+) -> tuple[str, int, str] | None:
+    """Does what a message says; a channel that is refused, the generation of it and why."""
+    if what != "taken":
+        generations[channel] = generation
+    if what == "open":
+        try:
+            composer.open(*more)
+        except ModelError as error:
+            return channel, generation, str(error)
+    elif channel in composer.writers and generation == generations[channel]:
+        getattr(composer, what)(channel, *more)
+    return None

@@ -18,7 +18,7 @@ import numpy as np
 
 from radio.composer.echo import Echo
 from radio.composer.engine import Engine, Row, Sampling
-from radio.composer.guard import Guard, Heard
+from radio.composer.guard import KINDS, Guard, Heard
 from radio.composer.originality import Certificate
 from radio.composer.planner import RECENT, Plan, Planner, Style
 from radio.composer.window import Context, Position
@@ -143,6 +143,10 @@ class Writer:
         """The piece finished last, without its bars."""
         self.certificate: Certificate | None = None
         """Its certificate."""
+
+    def counted(self, *, faults: bool) -> dict[str, int]:
+        """How often the guard found each fault, or had each thing done about one."""
+        return {name: count for name, count in self.repairs.items() if (name in KINDS) == faults}
 
     def seconds_ahead(self) -> float:
         """Music in the queue, as written."""

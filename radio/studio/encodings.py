@@ -22,9 +22,7 @@ class Kept:
     """A block that was sent."""
 
     number: int
-    start: int
-    pcm: Samples
-    opening: bool
+    sound: Sound
     formats: set[str] = field(default_factory=set)
     """Those it was sent in."""
 
@@ -55,7 +53,16 @@ class Encodings:
 
     def remember(self, sound: Sound) -> None:
         """Takes sound from before the first packet, which new encoders begin with."""
-        self._kept.append(Kept(self.number - 1, sound.start, sound.pcm, sound.opening))
+        self._kept.append(Kept(self.number - 1, sound))
+
+    def take_back(self, number: int) -> Sound | None:
+        """Forgets the packets from `number` on, which are to be made anew; what that one was made of, if it was."""
+        cut = None
+        while self._kept and self._kept[-1].number >= number:
+            cut = self._kept.pop().sound
+        self.number, self._first = number, min(number, self._first)
+        self._encoders.clear()
+        return cut
 
     def want(self, credit: Credit) -> Iterator[Encoded]:
         """Makes the formats wanted from now on; what was sent already in those that are new to it."""
@@ -75,16 +82,16 @@ class Encodings:
         for index, block in enumerate(blocks):
             if name in block.formats or block.number < max(since, self._first):
                 begin = index + 1
-        before = blocks[begin - 1].pcm if begin else None
+        before = blocks[begin - 1].sound.pcm if begin else None
         self._encoders[name] = encoder(self.station, name, before)
         for block in blocks[begin:]:
             yield Encoded(self.channel, block.number, name, self._encode(name, block, before))
-            before = block.pcm
+            before = block.sound.pcm
 
     def packet(self, sound: Sound) -> Packet:
         """The next packet, in the formats wanted."""
-        block = Kept(self.number, sound.start, sound.pcm, sound.opening)
-        before = self._kept[-1].pcm if self._kept else None
+        block = Kept(self.number, sound)
+        before = self._kept[-1].sound.pcm if self._kept else None
         data = {name: self._encode(name, block, before) for name in self._encoders}
         self._kept.append(block)
         self.number += 1
@@ -106,7 +113,7 @@ class Encodings:
 
         An encore may begin with any piece, so a piece begins with new encoders.
         """
-        if block.opening:
+        if block.sound.opening:
             self._encoders[name] = encoder(self.station, name, before)
         block.formats.add(name)
-        return self._encoders[name].encode(block.pcm, block.number, block.start)
+        return self._encoders[name].encode(block.sound.pcm, block.number, block.sound.start)

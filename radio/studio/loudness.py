@@ -179,14 +179,6 @@ class Leveller:
         self._waiting.append((windows, groups))
         self._coming_means.append(_mean(windows))
 
-    def cut(self, blocks: int) -> None:
-        """Forgets the last so many blocks pushed, and the pieces that began with them."""
-        for _ in range(blocks):
-            self._waiting.pop()
-            self._coming_means.pop()
-        while len(self._pieces) > 1:
-            self._pieces.pop()
-
     def open(self) -> None:
         """The next block popped opens a piece."""
         if self._began:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -41,12 +41,13 @@ LEVEL_EVERY = 8
 """Blocks from one level in the journal to the next."""
 PREROLL = 32
 """Blocks played unheard before a piece is taken up again: 7.7 s."""
-PAUSE = 2
-"""Silent blocks after a piece that was skipped."""
 
 
 class Bars(Protocol):
-    """Who writes a channel's music. Safe for threads; one caller a channel."""
+    """Who writes the channels' music. Safe for threads; one caller a channel."""
+
+    def open(self, channel: ChannelConfig) -> None:
+        """Writes for a channel from now on; for one that is another than it was, anew."""
 
     def take(self, channel: str, timeout: float) -> Piece | Bar | None:
         """A Piece opens a piece, its bars follow, the last has left == 1; None if nothing came within the seconds."""
@@ -113,7 +114,7 @@ class Programme:
         self._known = 0
         """Frame up to which the piece was measured before a restart."""
         self._weighting, self._limiter = Weighting(), Limiter(channel.true_peak)
-        self._skip, self._stop = threading.Event(), threading.Event()
+        self._stop = threading.Event()
         self._leveller = Leveller(station.loudness)
         self._take_up(self._journal.load(), position.fresh)
 
@@ -127,10 +128,6 @@ class Programme:
         """Gain in dB."""
         return round(self._leveller.gain, 2)
 
-    def skip(self) -> None:
-        """Ends the piece and begins another. Any thread may ask."""
-        self._skip.set()
-
     def stop(self) -> None:
         """Lets `next_sound` return at once from now on. Any thread may ask."""
         self._stop.set()
@@ -143,8 +140,6 @@ class Programme:
     def next_sound(self, timeout: float) -> Sound | None:
         """The next block; None if the composer gave too little within so many seconds, or after `stop`."""
         while True:
-            if self._skip.is_set():
-                self._leave()
             while len(self._waiting) <= AHEAD and not self._stop.is_set() and self._advance(timeout):
                 pass
             if not self._waiting or self._stop.is_set():
@@ -197,6 +192,8 @@ class Programme:
         if saved is None:
             return
         try:
+            if fresh:
+                self._journal.forget()
             if fresh or not self._resume(saved):
                 self._remember(saved)
         except Exception:  # whatever a file holds, it must not keep a channel off the air
@@ -233,30 +230,6 @@ class Programme:
         if saved.levels:
             state = {key: value for key, value in saved.levels[-1].state.items() if key != "piece"}
             self._leveller = Leveller(self.station.loudness, state)
-
-    def _leave(self) -> None:
-        """Ends the piece within a block, and drops what was ahead."""
-        self._skip.clear()
-        self._bars.skip(self.channel.name)
-        waiting = list(self._waiting)
-        kept = [block for block in waiting[:1] if not block.opening]
-        self._leveller.cut(len(waiting) - len(kept))
-        self._waiting.clear()
-        for block in kept:
-            faded = block.pcm * np.linspace(1, 0, BLOCK, dtype=np.float32)[:, None]
-            self._waiting.append(replace(block, pcm=faded))
-        dropped = waiting[len(kept) :]
-        rendered = self._rendered if self._playing is None else self._playing.next
-        self._rendered = dropped[0].start if dropped else rendered
-        last = kept[0] if kept else self._levelled.block if self._levelled else None
-        self._playing = self._opening = self._following = self._before = self._journalled = None
-        self._synth.reset()
-        self._journal.forget()
-        if last is not None:
-            for _ in range(PAUSE):
-                silence = np.zeros((BLOCK, 2), dtype=np.float32)
-                self._measure(Block(self._rendered, silence, (), last.playing, opening=False))
-                self._rendered += BLOCK
 
     def _measure(self, block: Block) -> None:
         groups = self._weighting.groups(block.pcm)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
+from radio.config import ChannelConfig
 from radio.music.keys import KEYS, scale, tonic
 from radio.music.score import BEAT, Bar, Meter, Note, Piece, Prefix
 from radio.music.titles import spoken
@@ -35,6 +36,16 @@ class ScaleComposer:
 
     def stop(self) -> None:
         """Nothing to stop."""
+
+    def open(self, channel: ChannelConfig) -> None:
+        """Nothing: scales are the same for all."""
+
+    def keep(self, channels: Collection[str]) -> None:
+        """Leaves all other channels."""
+        with self._lock:
+            for name in self._numbers.keys() - set(channels):
+                self._queues.pop(name, None)
+                del self._numbers[name]
 
     def take(self, channel: str, timeout: float) -> Piece | Bar | None:
         """The next piece, or the next bar of the piece taken last; never None."""

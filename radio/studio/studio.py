@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Protocol
 
 from radio import link
-from radio.config import Config
+from radio.config import ChannelConfig, StationConfig
 from radio.errors import LinkError, RadioError
-from radio.link import Credit, Hello, Report, Skip, Stop, Trouble
+from radio.link import Close, Credit, Hello, Message, Open, Report, Stop, Trouble
 from radio.studio import soundfont
 from radio.studio.connection import Connection
-from radio.studio.desk import Desk
+from radio.studio.desk import Desk, Order
 from radio.studio.programme import Bars
 from radio.studio.synth import Synth
+from radio.tables import make
+from radio.usage import usage
 
 log = logging.getLogger(__name__)
 
@@ -38,11 +39,14 @@ class Composer(Bars, Protocol):
     trouble: BaseException | None
     """What it died of."""
 
+    def keep(self, channels: Collection[str]) -> None:
+        """Leaves all other channels."""
+
     def state(self) -> dict[str, Any]:
         """Figures for the report."""
 
 
-def run(config: Config, composer: Composer, address: str, stop: threading.Event) -> None:
+def run(station: StationConfig, composer: Composer, address: str, stop: threading.Event) -> None:
     """Works for the air at `address` until `stop` is set; whenever the link breaks, connects again.
 
     Raises:
@@ -51,7 +55,7 @@ def run(config: Config, composer: Composer, address: str, stop: threading.Event)
         RadioError: the composer's model cannot be used.
         RuntimeError: the composer has died.
     """
-    font = soundfont.find(config.station.soundfont)
+    font = soundfont.find(station.soundfont)
     # One synth that plays nothing keeps the soundfont in memory while channels come and go.
     keeper = Synth(font)
     try:
@@ -65,7 +69,7 @@ def run(config: Config, composer: Composer, address: str, stop: threading.Event)
                 wait = min(wait * 2, LONGEST_WAIT)
                 continue
             with connection:
-                if Session(config, composer, connection, font).run(stop):
+                if Session(station, composer, connection, font).run(stop):
                     wait = FIRST_WAIT
             if isinstance(composer.trouble, RadioError):
                 raise composer.trouble
@@ -79,8 +83,8 @@ def run(config: Config, composer: Composer, address: str, stop: threading.Event)
 class Session:
     """One connection to the air, from its Hello to its end."""
 
-    def __init__(self, config: Config, composer: Composer, connection: Connection, font: Path) -> None:
-        self.config, self.composer, self.connection, self.font = config, composer, connection, font
+    def __init__(self, station: StationConfig, composer: Composer, connection: Connection, font: Path) -> None:
+        self.station, self.composer, self.connection, self.font = station, composer, connection, font
         self.desks: dict[str, Desk] = {}
         self._ended = threading.Event()
         self._refused: LinkError | None = None
@@ -104,7 +108,7 @@ class Session:
         finally:
             self.connection.close()
             reader.join()
-            self._end_desks()
+            self._end(tuple(self.desks.values()))
         if self._refused is not None:
             raise self._refused
         return self._greeted
@@ -112,21 +116,28 @@ class Session:
     def _read(self) -> None:
         try:
             for message in self.connection.receive():
-                if isinstance(message, Hello):
-                    self._greet(message)
-                elif isinstance(message, Credit) and message.channel in self.desks:
-                    self.desks[message.channel].allow(message)
-                elif isinstance(message, Skip) and message.channel in self.desks:
-                    self.desks[message.channel].skip()
-                elif isinstance(message, Stop):
+                if isinstance(message, Stop):
                     log.info("the air signs off")
                     break
+                self._obey(message)
         except LinkError as error:
             log.error("the link is closed: %s", error)
         except ConnectionError as error:
             log.info("%s", error)
         finally:
             self._ended.set()
+
+    def _obey(self, message: Message) -> None:
+        match message:
+            case Hello():
+                self._greet(message)
+            case Open():
+                self._open(message)
+            case Credit(channel) if channel in self.desks:
+                self.desks[channel].allow(message)
+            case Close(channel) if channel in self.desks:
+                self._end([self.desks.pop(channel)])
+                self.composer.keep(tuple(self.desks))
 
     def _greet(self, hello: Hello) -> None:
         if hello.version != link.VERSION:
@@ -136,21 +147,27 @@ class Session:
             )
             raise self._refused
         self._greeted = True
-        known = self.config.channels
-        for name in sorted(set(hello.channels) - set(known)):
-            self.connection.send(Trouble(name, f"the studio has no channel {name}: give it the air's configuration"))
-        for name in [name for name in hello.channels if name in known and name not in self.desks]:
-            desk = Desk(
-                self.config.station, known[name], self.composer, hello.channels[name], self.font, self.connection.send
-            )
-            self.desks[name] = desk
-            desk.start()
+        self.composer.keep(hello.channels)
+
+    def _open(self, message: Open) -> None:
+        """Begins a channel, or begins it anew."""
+        name, problems = message.channel, list[str]()
+        channel = make(ChannelConfig, message.table, "", problems, name=name)
+        if channel is None:
+            self.connection.send(Trouble(name, f"not a channel for this studio: {'; '.join(problems)}"))
+            return
+        order = Order(channel, message.turn, message.position)
+        if name in self.desks:
+            self.desks[name].begin(order)
+        else:
+            self.desks[name] = Desk(self.station, order, self.composer, self.font, self.connection.send)
+            self.desks[name].start()
 
     def _report(self, cpu: float) -> None:
         desks = dict(self.desks)
         figures = {
             "cpu": round(cpu, 3),
-            "memory": memory(),
+            **usage(),
             "composer": self.composer.state(),
             "channels": {name: desk.figures for name, desk in desks.items()},
         }
@@ -159,19 +176,10 @@ class Session:
         except ConnectionError:
             self._ended.set()
 
-    def _end_desks(self) -> None:
-        desks = list(self.desks.values())
+    def _end(self, desks: Collection[Desk]) -> None:
         for desk in desks:
             desk.stop()
         until = time.monotonic() + GRACE
         for desk in desks:
             if not desk.join(max(until - time.monotonic(), 0.0)):
-                log.error("%s does not end", desk.channel.name)
-
-
-def memory(read: Callable[[], str] = lambda: Path("/proc/self/statm").read_text(encoding="ascii")) -> int | None:
-    """Memory in use, in bytes; None where the system does not say."""
-    try:
-        return int(read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
-        return None
+                log.error("%s does not end", desk.name)

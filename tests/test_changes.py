@@ -1,0 +1,153 @@
+"""Channels that are added, changed and removed on the air, by editing their files: the real studio."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from onair import Listening, Process, arguments, listening, radio, whole
+from radio.air.changes import Changes, changes
+from radio.config import Config, load
+from radio.formats import RATE
+from sound import decode
+
+PIANO = 'title = "{}"\nbreath = 0.5\n[programs]\nall = 0\n'
+HARP = 'title = "{}"\nbreath = 0.5\n[programs]\nall = 46\n'
+
+
+def write(folder: Path, **channels: str) -> None:
+    """Channels' files; those not named are left as they are."""
+    folder.mkdir(exist_ok=True)
+    for name, text in channels.items():
+        (folder / f"{name}.toml").write_text(text.format(name.title()), encoding="utf-8")
+
+
+def configured(folder: Path, **channels: str) -> Config:
+    for path in folder.glob("*.toml"):
+        path.unlink()
+    write(folder, **channels)
+    return load(None, channels=folder)
+
+
+def test_changes_are_those_of_the_files(tmp_path: Path) -> None:
+    folder = tmp_path / "channels"
+    old = configured(folder, bach=PIANO, folk=PIANO, jazz=PIANO)
+    assert changes(old, old) == Changes((), (), (), ())
+    new = configured(folder, bach=PIANO, folk=HARP, lofi=PIANO)
+    assert changes(old, new) == Changes(("lofi",), ("folk",), ("jazz",), ())
+    assert str(changes(old, new)) == "added: lofi; changed: folk; removed: jazz"
+    other = load(None, channels=folder, port=99, only=["bach"])
+    assert changes(new, other) == Changes((), (), ("folk", "lofi"), ("port",))
+
+
+@dataclass
+class Serving:
+    """A station of channels in a folder, and its listeners."""
+
+    folder: Path
+    process: Process
+    own: Listening
+
+    def reload(self) -> None:
+        self.process.process.send_signal(signal.SIGHUP)
+
+    async def notes(self, channel: str, since: int) -> list[dict[str, Any]]:
+        """Notes of the feed that begin after a frame, once there are some."""
+
+        def found() -> list[dict[str, Any]]:
+            return [e for e in self.own.notes[channel] if e["event"] == "note" and e["at"] >= since]
+
+        await self.own.until(lambda _: len(found()) > 8)
+        return found()
+
+
+@asynccontextmanager
+async def serving(tmp_path: Path, **channels: str) -> AsyncIterator[Serving]:
+    folder = tmp_path / "channels"
+    write(folder, **channels)
+    words = [*arguments(tmp_path / "state"), "--channels", str(folder)]
+    async with radio("serve", *words) as process:
+        address = (await process.said(r"on air at (\S+)"))[1]
+        async with listening(address) as own:
+            await own.all_live()
+            yield Serving(folder, process, own)
+
+
+@pytest.mark.timeout(300)
+async def test_a_channel_is_added_changed_and_removed_and_other_listeners_hear_nothing_of_it(tmp_path: Path) -> None:
+    async with serving(tmp_path, bach=PIANO, folk=PIANO, jazz=PIANO) as station:
+        own = station.own
+        before = await own.until(lambda s: all(c["lookahead"] > 18 for c in s["channels"].values()))
+        own.tune_in("/bach.mp3", "/folk.mp3", "/jazz.mp3")
+        own.follow("folk")
+        await own.until(lambda s: s["listeners"] == 3)
+        write(station.folder, folk=HARP, lofi=PIANO)
+        (station.folder / "jazz.toml").unlink()
+        station.reload()
+        await station.process.said("added: lofi; changed: folk; removed: jazz")
+        # The one that is no more ends; the new one comes; the changed one keeps its listener.
+        await own.until(lambda s: own.tapes["/jazz.mp3"].over)
+        status = await own.until(lambda s: s["channels"].get("lofi", {}).get("state") == "live")
+        assert set(status["channels"]) == {"bach", "folk", "lofi"}
+        own.tune_in("/lofi.mp3")
+        changed = await own.until(
+            lambda s: s["channels"]["folk"]["now"]["title"] != status["channels"]["folk"]["now"]["title"]
+        )
+        notes = await station.notes("folk", changed["channels"]["folk"]["now"]["started"])
+        assert {note["program"] for note in notes} == {46}
+        after = await own.until(lambda s: own.tapes["/lofi.mp3"].pieces and s["listeners"] == 3)
+        assert after["studio"]["pid"] == before["studio"]["pid"]
+        assert after["studio"]["restarts"] == 0
+        for name in ("bach", "folk"):
+            tape = own.tapes[f"/{name}.mp3"]
+            assert not tape.over
+            assert tape.longest_wait < 1.0
+            assert after["channels"][name]["encores"] == 0
+            assert after["channels"][name]["late"] == 0
+            assert len(decode(whole(tape.data))) > 5 * RATE
+        assert {note["program"] for note in own.notes["folk"] if note["event"] == "note"} == {0, 46}
+
+
+@pytest.mark.timeout(200)
+async def test_files_with_errors_leave_all_as_it_was(tmp_path: Path) -> None:
+    async with serving(tmp_path, bach=PIANO, folk=PIANO) as station:
+        own = station.own
+        own.tune_in("/folk.mp3")
+        await own.until(lambda s: s["listeners"] == 1)
+        write(station.folder, folk='title = "Folk"\ntempoo = 3\n', lofi="not TOML", jazz=HARP)
+        (station.folder / "bach.toml").unlink()
+        station.reload()
+        await station.process.said(r"folk.toml: tempoo: unknown key")
+        await station.process.said(r"lofi.toml: not TOML")
+        status = await own.status()
+        assert set(status["channels"]) == {"bach", "folk"}
+        assert status["listeners"] == 1
+        assert not own.tapes["/folk.mp3"].over
+
+
+@pytest.mark.timeout(200)
+async def test_a_studio_that_is_started_anew_makes_the_channels_as_they_are_now(tmp_path: Path) -> None:
+    async with serving(tmp_path, bach=PIANO, folk=PIANO) as station:
+        own = station.own
+        write(station.folder, folk=HARP, lofi=PIANO)
+        station.reload()
+        status = await own.until(
+            lambda s: len(s["channels"]) == 3 and all(c["lookahead"] > 15 for c in s["channels"].values())
+        )
+        # What is on disk now is of no concern to the studio: the air tells it what the channels are.
+        write(station.folder, lofi="not TOML", bach="not TOML")
+        os.kill(status["studio"]["pid"], signal.SIGKILL)
+        await station.process.said("killed by SIGKILL")
+        after = await own.until(
+            lambda s: s["studio"]["restarts"] == 1 and all(c["lookahead"] > 15 for c in s["channels"].values())
+        )
+        assert {name: channel["encores"] for name, channel in after["channels"].items()} == dict.fromkeys(
+            ("bach", "folk", "lofi"), 0
+        )
