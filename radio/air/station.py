@@ -14,8 +14,10 @@ from typing import Any
 
 from radio.air.channel import BLOCK_SECONDS, Channel
 from radio.air.feed import Feed
+from radio.air.hls import Hls, bound
 from radio.air.icy import interval
 from radio.air.listener import Listener
+from radio.air.timeline import Sequences, Timeline
 from radio.air.titled import Titled
 from radio.config import ChannelConfig, Config, StationConfig
 from radio.errors import LinkError
@@ -95,35 +97,37 @@ class Mount:
 
 
 class Transmission:
-    """What the air keeps for one channel: its configuration, state, mounts and feed."""
+    """What the air keeps for one channel: its configuration, state, mounts, HLS and feed."""
 
-    def __init__(self, config: Config, own: ChannelConfig) -> None:
+    def __init__(self, config: Config, own: ChannelConfig, timeline: Timeline) -> None:
         station = config.station
         self.config = own
         self.channel = Channel(
             own.name, lookahead=config.lookahead(own.name), burst=station.burst, lead=station.feed_lead
         )
         self.mounts = {form: Mount(self.channel, form, station) for form in station.formats}
+        self.hls = Hls(self.channel, station.formats, station.hls_window, timeline)
         self.feed = Feed(self.channel)
         self.channel.on_staged = self.feed.staged
         self.told = 0.0
 
     @property
     def listeners(self) -> int:
-        return sum(len(mount.listeners) for mount in self.mounts.values())
+        return sum(len(mount.listeners) for mount in self.mounts.values()) + self.hls.players.count
 
     def choose(self, now: float) -> None:
         """Asks the studio for the formats that are listened to, or were until lately."""
+        for form, mount in self.mounts.items():
+            mount.heard = now if mount.listeners else max(mount.heard, self.hls.heard(form))
         heard = (form for form, mount in self.mounts.items() if now - mount.heard < LINGER)
         self.channel.formats = tuple(heard)
 
     def advance(self, now: float) -> float:
         """Releases what is due and writes it; when to look again."""
-        for mount in self.mounts.values():
-            if mount.listeners:
-                mount.heard = now
         self.choose(now)
-        if self.channel.advance(now):
+        released = self.channel.advance(now)
+        self.hls.advance(now)
+        if released:
             for mount in self.mounts.values():
                 mount.write(now)
                 mount.news.set()
@@ -139,9 +143,19 @@ class Transmission:
 class Station:
     """All channels. `on_credit` is called when the studio may send more of a channel."""
 
-    def __init__(self, config: Config, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
         self.config, self.clock = config, clock
-        self.transmissions = {name: Transmission(config, own) for name, own in config.channels.items()}
+        sequences = Sequences(config.station.state / "hls.json")
+        self.transmissions = {
+            name: Transmission(config, own, Timeline(name, sequences, wall)) for name, own in config.channels.items()
+        }
+        self._variants = [variant for one in self.transmissions.values() for variant in one.hls.variants.values()]
         self.on_credit: Callable[[Channel], None] = lambda channel: None
         self.started = clock()
         self.report: dict[str, Any] = {}
@@ -218,6 +232,7 @@ class Station:
         try:
             before = transmission.channel.credit()
             again = transmission.advance(now)
+            bound(self._variants, self.config.station.hls_memory << 20)
             if transmission.channel.credit() != before:
                 self.on_credit(transmission.channel)
         except Exception:
