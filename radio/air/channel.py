@@ -31,6 +31,8 @@ class Channel:
         self.name, self.lookahead, self.burst, self.lead = name, lookahead, burst, lead
         self.on_staged: Callable[[Packet, bool], None] = lambda packet, encore: None
         self.on_released: Callable[[Packet], None] = lambda packet: None
+        self.history = burst
+        """Seconds, a burst or more, that somebody who tunes in now is given of a format that is new."""
         self.headers: Mapping[str, bytes] = {}
         self.formats: tuple[str, ...] = ()
         """Those that the studio is asked for."""
@@ -100,7 +102,7 @@ class Channel:
         since = self._expected - len(self._ahead)
         if self._live is not None:
             begun, shift = self._live
-            since = max(self.log.burst(self.burst), begun) - shift
+            since = max(self.log.burst(self.history), begun) - shift
         return Credit(self.name, self._expected + max(0, wanted - len(self._ahead)), since, self.formats)
 
     def receive(self, packet: Packet) -> None:

@@ -1,8 +1,9 @@
 """A channel by HLS: its segments in each bit rate that somebody plays, and who does.
 
 Nothing is made or kept of what nobody plays. A bit rate's segments are kept from its first player's first request on,
-up to the window for going back, and dropped altogether a while after the last player has gone. What all channels keep
-is bounded: the longest window is shortened first.
+up to the window for going back, and dropped altogether a while after the last player has gone. A new player tries which
+bit rate its line can bear, and must not wait as it changes: it is begun with in all of them. What all channels keep is
+bounded: the longest window is shortened first.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ VARIANTS = tuple(name for name, form in FORMATS.items() if "aac" in (name, form.
 """Formats that HLS is made of."""
 LINGER = 30.0
 """Seconds for which a bit rate is still made and kept after the last who wanted it."""
+HISTORY = 4 * SEGMENT_SECONDS
+"""Seconds of sound that a bit rate begins with on a channel where another is played, so that players may change."""
 SPARE = LISTED
 """Segments kept that playlists do not name any more, for players that still have an older one."""
 
@@ -58,6 +61,8 @@ class Variant:
         self._titles: deque[Title] = deque()
         self._next: int | None = None
         """The packet that the next part begins with; None as long as nothing can be made."""
+        self._floor = 0
+        """The packet before which nothing is made: what was dropped does not come again as something else."""
         self._shortened = False
         self._playlists: dict[str, Playlist] = {}
 
@@ -75,7 +80,7 @@ class Variant:
         """Makes the parts whose packets are in the log."""
         log = self.channel.log
         if self._next is None and self.channel.first(self.form) is not None:
-            self._next = beginning(log, self.form)
+            self._next = max(self._floor, beginning(log, self.form))
         while self._next is not None and self._next + PART <= log.next:
             stop = self._next + PART
             if self._next < log.first or not log.whole((self.form,), self._next, stop):
@@ -108,7 +113,7 @@ class Variant:
 
     def _title(self, packet: Packet) -> Title:
         frame = title_frame(self.channel.log, packet.number)
-        return Title(f"{self.timeline.discontinuity}-{frame}", self.timeline.date(frame), packet.title)
+        return Title(self.timeline.name(frame), self.timeline.date(frame), packet.title)
 
     def shorten(self) -> None:
         """Drops the oldest segment."""
@@ -119,7 +124,8 @@ class Variant:
         self._playlists = {}
 
     def clear(self) -> None:
-        """Drops everything."""
+        """Drops everything; what comes next begins with a segment that was not begun before."""
+        self._floor = -(-(self._next or 0) // SEGMENT) * SEGMENT
         self.segments.clear()
         self._titles.clear()
         self._playlists = {}
@@ -181,12 +187,15 @@ class Hls:
 
     def ask(self, session: str, form: str, now: float, *, rewind: bool) -> None:
         """A player's request of a playlist."""
-        self.players.ask(session, form, now, rewind=rewind)
-        self.variants[form].heard = now
+        new = self.players.ask(session, form, now, rewind=rewind)
+        for other, variant in self.variants.items():
+            if new or other == form:
+                variant.heard = now
 
     def advance(self, now: float) -> None:
         """Makes what can be made, and drops what is not wanted."""
         self.players.forget(now)
+        self.channel.history = max(self.channel.burst, HISTORY if self.players.any else 0.0)
         if self.channel.pace is not None:
             self.timeline.keep(self.channel.frame - BLOCK, now - self.channel.pace.signed_on)
         for form, variant in self.variants.items():

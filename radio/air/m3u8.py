@@ -26,8 +26,6 @@ SKIP_UNTIL = 6 * TARGET
 """Seconds from the end within which an update of a playlist names every segment."""
 LISTED = 10
 """Whole segments of the live playlist."""
-WITH_PARTS = HOLD_BACK // TARGET
-"""Whole segments of it whose parts are named: older ones need not be (section 4.4.4.9)."""
 OVERHEAD = 5000
 """Bits a second of MP4 boxes, generously: the frames' sizes are half of it."""
 
@@ -94,10 +92,11 @@ def live(window: Window) -> str:
     control = f"CAN-BLOCK-RELOAD=YES,HOLD-BACK={HOLD_BACK},PART-HOLD-BACK={PART_HOLD_BACK:.2f}"
     parts = f"#EXT-X-PART-INF:PART-TARGET={PART_SECONDS:.2f}"
     lines = [*_head(window, listed, control, parts)]
-    without_parts = len(whole) - WITH_PARTS
-    for index, segment in enumerate(listed):
+    after = sum(segment.seconds for segment in listed)
+    for segment in listed:
+        after -= segment.seconds
         lines.append(_date(segment))
-        if index >= without_parts:
+        if after < HOLD_BACK:  # parts further from the end are not to be named (section 4.4.4.9)
             lines += _parts(segment, window.folder)
         if segment.complete:
             lines += _file(segment, window.folder)
