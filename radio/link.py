@@ -19,7 +19,7 @@ from radio.formats import FORMATS
 from radio.music import events
 from radio.music.events import Event
 
-VERSION = 2
+VERSION = 3
 LARGEST = 4 << 20
 """Bytes of the longest message."""
 _LENGTH = struct.Struct(">I")
@@ -107,6 +107,8 @@ class Credit:
     """The oldest packet that somebody who tunes in now is given."""
     formats: tuple[str, ...] = ()
     """Those listened to. One that was not made so far is made from packet `since` on."""
+    keep: int | None = None
+    """The oldest packet whose sound is to be kept, since a format may be wanted from there; None: `since`."""
 
 
 @dataclass(frozen=True, slots=True)

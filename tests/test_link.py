@@ -41,7 +41,7 @@ positions = st.builds(Position, count, count, st.booleans())
 messages = st.one_of(
     packets,
     st.builds(Hello, count, st.dictionaries(text, positions, max_size=4)),
-    st.builds(Credit, text, count, count, st.lists(text, max_size=3).map(tuple)),
+    st.builds(Credit, text, count, count, st.lists(text, max_size=3).map(tuple), st.none() | count),
     st.builds(Encoded, text, count, text, st.binary(max_size=200)),
     st.builds(Skip, text),
     st.just(Stop()),

@@ -1,9 +1,9 @@
 """A channel by HLS: its segments in each bit rate that somebody plays, and who does.
 
 Nothing is made or kept of what nobody plays. A bit rate's segments are kept from its first player's first request on,
-up to the window for going back, and dropped altogether a while after the last player has gone. A new player tries which
-bit rate its line can bear, and must not wait as it changes: it is begun with in all of them. What all channels keep is
-bounded: the longest window is shortened first.
+up to the window for going back, and dropped altogether a while after the last player has gone. What all channels keep
+is bounded: the longest window is shortened first. Players stay some segments behind, and stall if there are fewer: so
+the studio keeps so much sound of every channel, of which a bit rate's first segments are made.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ VARIANTS = tuple(name for name, form in FORMATS.items() if "aac" in (name, form.
 LINGER = 30.0
 """Seconds for which a bit rate is still made and kept after the last who wanted it."""
 HISTORY = 4 * SEGMENT_SECONDS
-"""Seconds of sound that a bit rate begins with on a channel where another is played, so that players may change."""
+"""Seconds of sound that a bit rate begins with: the three segments that players stay behind, and one under way."""
 SPARE = LISTED
 """Segments kept that playlists do not name any more, for players that still have an older one."""
 
@@ -180,6 +180,8 @@ class Hls:
         self.variants: Mapping[str, Variant] = {
             form: Variant(channel, form, timeline, window) for form in formats if form in VARIANTS
         }
+        if self.variants:
+            channel.kept = max(channel.burst, HISTORY)
 
     def heard(self, form: str) -> float:
         """When somebody wanted a format last."""
@@ -187,15 +189,14 @@ class Hls:
 
     def ask(self, session: str, form: str, now: float, *, rewind: bool) -> None:
         """A player's request of a playlist."""
-        new = self.players.ask(session, form, now, rewind=rewind)
-        for other, variant in self.variants.items():
-            if new or other == form:
-                variant.heard = now
+        self.players.ask(session, form, now, rewind=rewind)
+        self.variants[form].heard = now
+        self.channel.history = self.channel.kept
 
     def advance(self, now: float) -> None:
         """Makes what can be made, and drops what is not wanted."""
         self.players.forget(now)
-        self.channel.history = max(self.channel.burst, HISTORY if self.players.any else 0.0)
+        self.channel.history = self.channel.kept if self.players.any else self.channel.burst
         if self.channel.pace is not None:
             self.timeline.keep(self.channel.frame - BLOCK, now - self.channel.pace.signed_on)
         for form, variant in self.variants.items():

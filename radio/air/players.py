@@ -48,12 +48,10 @@ class Players:
         """Whether this one listens."""
         return session in self._players and self._players[session].here
 
-    def ask(self, session: str, form: str, now: float, *, rewind: bool) -> bool:
-        """A request of a player; whether it is a new one."""
-        new = not self.here(session)
+    def ask(self, session: str, form: str, now: float, *, rewind: bool) -> None:
+        """A request of a player."""
         self._players[session] = Player(form, now, PAUSED if rewind else GONE)
         self.peak = max(self.peak, self.count)
-        return new
 
     @property
     def any(self) -> bool:
