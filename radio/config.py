@@ -24,7 +24,7 @@ from radio.tables import Within, few, make, near
 
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout, which holds the channels and the model that come with the program."""
-RESERVED = ("api", "docs", "favicon", "healthz", "metrics", "openapi", "radio", "static", "status")
+RESERVED = ("api", "docs", "favicon", "healthz", "hls", "metrics", "openapi", "radio", "static", "status")
 """Paths of the web server that a channel may not take."""
 
 Tempo = Annotated[float, Within(20, 400, "beats a minute")]
@@ -69,6 +69,10 @@ class StationConfig:
     """Sound sent at once to a listener who joins."""
     feed_lead: Annotated[float, Within(0, 30, "seconds")] = 2.0
     """How long before their sound the feed sends events."""
+    hls_window: Annotated[float, Within(60, 86400, "seconds")] = 7200.0
+    """How far one who listens by HLS can go back, if somebody has listened for so long."""
+    hls_memory: Annotated[int, Within(16, 1_000_000, "MB")] = 512
+    """For all that HLS keeps; where it does not do, windows are shorter. Two hours of 128 kbit/s are 120 MB."""
     loudness: Annotated[float, Within(-36, -8, "LUFS")] = -16.0
     """Integrated loudness of every channel (EBU R128)."""
     state: Path = Path("state")

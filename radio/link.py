@@ -129,6 +129,8 @@ class Credit:
     """The oldest packet that somebody who tunes in now is given."""
     formats: tuple[str, ...] = ()
     """Those listened to. One that was not made so far is made from packet `since` on."""
+    keep: int | None = None
+    """The oldest packet whose sound is to be kept, since a format may be wanted from there; None: `since`."""
 
 
 @dataclass(frozen=True, slots=True)

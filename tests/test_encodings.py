@@ -86,6 +86,14 @@ def test_a_format_given_up_and_wanted_again_goes_on_where_it_was_given_up(form: 
     assert lag(heard, MUSIC[2 * BLOCK : 14 * BLOCK]) == FORMATS[form].delay_at(2 * BLOCK)
 
 
+def test_sound_is_kept_from_where_a_format_may_be_wanted_later() -> None:
+    sent = Sent()
+    sent.send(10)
+    list(sent.encodings.want(Credit("music", 99, 8, (), keep=4)))
+    assert sent.want(4, "mp3") == [4, 5, 6, 7, 8, 9]
+    assert sent.encodings.kept == 7  # and one before, which new encoders begin with
+
+
 def test_wanting_the_same_again_sends_nothing_again() -> None:
     sent = Sent()
     sent.send(5)

@@ -43,7 +43,7 @@ messages = st.one_of(
     st.builds(Hello, count, st.lists(text, max_size=4).map(tuple)),
     st.builds(Open, text, count, positions, st.dictionaries(text, text | count | st.lists(count), max_size=4)),
     st.builds(Close, text),
-    st.builds(Credit, text, count, count, st.lists(text, max_size=3).map(tuple)),
+    st.builds(Credit, text, count, count, st.lists(text, max_size=3).map(tuple), st.none() | count),
     st.builds(Encoded, text, count, text, st.binary(max_size=200)),
     st.just(Stop()),
     st.builds(SignOn, text, count, st.dictionaries(text, st.binary(max_size=99), max_size=3)),

@@ -7,72 +7,24 @@ import json
 import socket
 import subprocess
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 
 import pytest
-from aiohttp import ClientSession, WSMsgType, web
+from aiohttp import ClientSession, WSMsgType
 
-from fakes import Clock, Tones, config
+from aired import Air, aired
+from fakes import config
 from radio.air import listener as listeners
 from radio.air import station as stations
-from radio.air.channel import Channel
-from radio.air.server import application
-from radio.air.station import Station
 from radio.formats import BLOCK, FORMATS, RATE, Format
-from radio.link import Credit
 from sound import decode
-
-
-@dataclass
-class Air:
-    """A station on a real port, its time in the test's hands."""
-
-    station: Station
-    clock: Clock
-    port: int = 0
-    tones: dict[str, Tones] = field(default_factory=dict)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def send(self, name: str, count: int) -> None:
-        """Packets from the studio."""
-        own = self.tones.setdefault(name, Tones(name, station=self.station.config.station))
-        self.station.transmissions[name].channel.headers = own.headers
-        self.station.on_credit = self._credit
-        for packet in own.packets(count):
-            self.station.receive(packet)
-
-    def silence(self, name: str) -> None:
-        """The studio has not been asked for any format so far."""
-        list(self.tones[name].encodings.want(Credit(name, 0, 0)))
-
-    def _credit(self, channel: Channel) -> None:
-        for encoded in self.tones[channel.name].encodings.want(channel.credit()):
-            self.station.add(encoded)
-
-    async def run(self, seconds: float) -> None:
-        """Lets time pass."""
-        for _ in range(round(seconds * RATE / BLOCK)):
-            self.clock.now += BLOCK / RATE
-            for one in self.station.transmissions.values():
-                one.advance(self.clock.now)
-            await asyncio.sleep(0)
 
 
 @pytest.fixture
 async def air() -> AsyncIterator[Air]:
-    clock = Clock()
-    station = Station(config("bach", "ragtime"), clock=clock)
-    runner = web.AppRunner(application(station), handler_cancellation=True, shutdown_timeout=1.0)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made = Air(station, clock, runner.addresses[0][1])
-    made.send("bach", 40)
-    await made.run(0.3)
-    yield made
-    await runner.cleanup()
+    async with aired(config("bach", "ragtime")) as made:
+        made.send("bach", 40)
+        await made.run(0.3)
+        yield made
 
 
 async def raw(air: Air, request: bytes, *, most: int = 1 << 20, until: int = 0) -> bytes:

@@ -88,7 +88,8 @@ def apply(station: Station, new: Config) -> Changes:
     station.config = config = replace(new, station=kept)
     before = station.transmissions
     station.transmissions = {
-        name: before[name] if name in before else Transmission(config, own) for name, own in config.channels.items()
+        name: before[name] if name in before else station.transmission(config, own)
+        for name, own in config.channels.items()
     }
     for name in found.removed:
         station.on_close(name)

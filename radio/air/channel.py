@@ -33,6 +33,8 @@ class Channel:
         self.name, self.lookahead, self.burst, self.lead = name, lookahead, burst, lead
         self.on_staged: Callable[[Packet, bool], None] = lambda packet, encore: None
         self.on_released: Callable[[Packet], None] = lambda packet: None
+        self.history = self.kept = burst
+        """Seconds of sound, a burst or more, that are made of a format that is new; that the studio keeps for it."""
         self.headers: Mapping[str, bytes] = {}
         self.formats: tuple[str, ...] = ()
         """Those that the studio is asked for."""
@@ -125,11 +127,12 @@ class Channel:
     def credit(self) -> Credit:
         """What the studio may send, in its own numbering."""
         wanted = int(max(self.lookahead, self.burst + 2) / BLOCK_SECONDS)
-        since = self._expected - len(self._ahead)
+        since = keep = self._expected - len(self._ahead)
         if self._live is not None:
             begun, shift = self._live
-            since = max(self.log.burst(self.burst), begun) - shift
-        return Credit(self.name, self._expected + max(0, wanted - len(self._ahead)), since, self.formats)
+            since = max(self.log.burst(self.history), begun) - shift
+            keep = max(self.log.burst(self.kept), begun) - shift
+        return Credit(self.name, self._expected + max(0, wanted - len(self._ahead)), since, self.formats, keep)
 
     def receive(self, packet: Packet) -> None:
         """Takes the studio's next packet.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Collection, Iterator
 
@@ -56,11 +57,11 @@ class PacketLog:
 
     def burst(self, seconds: float) -> int:
         """Number of the packet from which `seconds` of sound follow, as far as there are."""
-        number, held = self.next, 0.0
-        while number > self.first and held < seconds:
-            number -= 1
-            held += self[number].frames / RATE
-        return number
+        if not self._packets:
+            return self.next
+        end = self._packets[-1].start + self._packets[-1].frames
+        later = bisect_right(range(self.first, self.next), end - seconds * RATE, key=lambda number: self[number].start)
+        return max(self.first, self.first + later - 1)
 
     def from_which(self, formats: Collection[str], first: int, stop: int | None = None) -> int:
         """The lowest number, not below `first`, from which on every packet before `stop` is there in the formats."""

@@ -14,9 +14,11 @@ from typing import Any
 
 from radio.air.channel import BLOCK_SECONDS, Channel
 from radio.air.feed import Feed
+from radio.air.hls import Hls, bound
 from radio.air.icy import interval
 from radio.air.listener import NOBODY, Listener, Who
 from radio.air.spans import Spans, Titled
+from radio.air.timeline import Sequences, Timeline
 from radio.config import ChannelConfig, Config, StationConfig
 from radio.errors import LinkError
 from radio.formats import FORMATS
@@ -122,9 +124,9 @@ class Mount:
 
 
 class Transmission:
-    """What the air keeps for one channel: its configuration, state, mounts and feed."""
+    """What the air keeps for one channel: its configuration, state, mounts, HLS and feed."""
 
-    def __init__(self, config: Config, own: ChannelConfig) -> None:
+    def __init__(self, config: Config, own: ChannelConfig, timeline: Timeline) -> None:
         station = config.station
         self.config = own
         """As the channel's file was read last."""
@@ -132,32 +134,35 @@ class Transmission:
             own.name, lookahead=config.lookahead(own.name), burst=station.burst, lead=station.feed_lead
         )
         self.mounts = {form: Mount(self.channel, form, station) for form in station.formats}
+        self.hls = Hls(self.channel, station.formats, station.hls_window, timeline)
         self.feed = Feed(self.channel)
         self.channel.on_staged = self.feed.staged
         self.told = 0.0
 
     @property
     def listeners(self) -> int:
-        return sum(len(mount.listeners) for mount in self.mounts.values())
+        return sum(len(mount.listeners) for mount in self.mounts.values()) + self.hls.players.count
 
     def close(self, now: float) -> None:
         """Ends every response and feed."""
         self.feed.close()
         for mount in self.mounts.values():
             mount.close(now)
+        self.hls.close()
 
     def choose(self, now: float) -> None:
         """Asks the studio for the formats that are listened to, or were until lately."""
+        for form, mount in self.mounts.items():
+            mount.heard = now if mount.listeners else max(mount.heard, self.hls.heard(form))
         heard = (form for form, mount in self.mounts.items() if now - mount.heard < LINGER)
         self.channel.formats = tuple(heard)
 
     def advance(self, now: float) -> float:
         """Releases what is due and writes it; when to look again."""
-        for mount in self.mounts.values():
-            if mount.listeners:
-                mount.heard = now
         self.choose(now)
-        if self.channel.advance(now):
+        released = self.channel.advance(now)
+        self.hls.advance(now)
+        if released:
             for mount in self.mounts.values():
                 mount.write(now)
                 mount.news.set()
@@ -177,9 +182,16 @@ class Station:
     channel is to begin, or to begin something else, at a position, and `on_close` when one is no more.
     """
 
-    def __init__(self, config: Config, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
         self.config, self.clock = config, clock
-        self.transmissions = {name: Transmission(config, own) for name, own in config.channels.items()}
+        self._sequences, self._wall = Sequences(config.station.state / "hls.json"), wall
+        self.transmissions = {name: self.transmission(config, own) for name, own in config.channels.items()}
         self.on_credit: Callable[[Channel], None] = lambda channel: None
         self.on_open: Callable[[Transmission, Position], None] = lambda transmission, position: None
         self.on_close: Callable[[str], None] = lambda name: None
@@ -195,6 +207,10 @@ class Station:
     @property
     def listeners(self) -> int:
         return sum(transmission.listeners for transmission in self.transmissions.values())
+
+    def transmission(self, config: Config, own: ChannelConfig) -> Transmission:
+        """What is kept for a channel of this station that is new."""
+        return Transmission(config, own, Timeline(own.name, self._sequences, self._wall))
 
     def receive(self, packet: Packet) -> None:
         """Takes a packet from the studio.
@@ -259,6 +275,8 @@ class Station:
         try:
             before = transmission.channel.credit()
             again = transmission.advance(now)
+            variants = (variant for one in self.transmissions.values() for variant in one.hls.variants.values())
+            bound(variants, self.config.station.hls_memory << 20)
             if transmission.channel.credit() != before:
                 self.on_credit(transmission.channel)
         except Exception:

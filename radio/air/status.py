@@ -42,7 +42,9 @@ def _channel(station: Station, one: Transmission) -> dict[str, Any]:
         "frame": channel.frame,
         "lookahead": round(channel.ahead, 2),
         "formats": list(channel.formats),
-        "listeners": {mount.form.name: len(mount.listeners) for mount in mounts},
+        "listeners": {
+            mount.form.name: len(mount.listeners) + one.hls.players.by_format[mount.form.name] for mount in mounts
+        },
         "peak": {mount.form.name: mount.peak for mount in mounts},
         "ended": evicted,
         "late": channel.pace.late if channel.pace else 0,
@@ -57,10 +59,27 @@ def _channel(station: Station, one: Transmission) -> dict[str, Any]:
             }
             for mount in mounts
         ],
+        "hls": _hls(one),
         "feed": f"/{channel.name}/feed",
         "events": f"/{channel.name}/events",
         "feed_subscribers": len(one.feed.subscribers),
         "feed_dropped": one.feed.dropped,
+    }
+
+
+def _hls(one: Transmission) -> dict[str, Any] | None:
+    """Of those who listen by HLS, who are among the listeners as well; None if no format is right for it."""
+    hls = one.hls
+    if not hls.variants:
+        return None
+    return {
+        "path": f"/{one.config.name}.m3u8",
+        "rewind": f"/{one.config.name}.rewind.m3u8",
+        "listeners": hls.players.count,
+        "peak": hls.players.peak,
+        "left": hls.players.left,
+        "seconds": {form: round(variant.seconds, 2) for form, variant in hls.variants.items() if variant.segments},
+        "bytes": sum(variant.size for variant in hls.variants.values()),
     }
 
 

@@ -13,7 +13,7 @@ import lameenc
 import numpy as np
 import numpy.typing as npt
 
-from radio import flac, ogg
+from radio import adts, flac, ogg
 from radio.config import StationConfig
 from radio.formats import BLOCK, FORMATS, HEADER_PAGES, OPUS_PRESKIP, RATE, opus_granule
 
@@ -147,22 +147,16 @@ class Aac:
         if not self._begun:
             self._packets(_last(self._before, self.PRIMING + start % self.FRAME))
             self._before, self._begun = None, True
-        return b"".join(_adts(packet) + packet for packet in self._packets(pcm))
+        return b"".join(adts.header(len(packet)) + packet for packet in self._packets(pcm))
 
     def flush(self) -> bytes:
-        return b"".join(_adts(bytes(packet)) + bytes(packet) for packet in self._codec.encode(None))
+        return b"".join(adts.header(packet.size) + bytes(packet) for packet in self._codec.encode(None))
 
     def _packets(self, pcm: Samples) -> list[bytes]:
         data: Any = np.ascontiguousarray(pcm.T, dtype=np.float32) / 32768
         frame = av.AudioFrame.from_ndarray(data, format="fltp", layout="stereo")
         frame.sample_rate = RATE
         return [bytes(packet) for packet in self._codec.encode(frame)]
-
-
-def _adts(packet: bytes) -> bytes:
-    """The ADTS header (ISO/IEC 13818-7) of one AAC-LC frame, 48 kHz, two channels, without a checksum."""
-    size = len(packet) + 7
-    return bytes((0xFF, 0xF1, 0x4C, 0x80 | size >> 11, size >> 3 & 0xFF, (size & 7) << 5 | 0x1F, 0xFC))
 
 
 class Flac:

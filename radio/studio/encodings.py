@@ -67,7 +67,8 @@ class Encodings:
     def want(self, credit: Credit) -> Iterator[Encoded]:
         """Makes the formats wanted from now on; what was sent already in those that are new to it."""
         # A new encoder begins with the block before its first.
-        while self._kept and self._kept[0].number < credit.since - 1:
+        oldest = credit.since if credit.keep is None else min(credit.keep, credit.since)
+        while self._kept and self._kept[0].number < oldest - 1:
             self._kept.popleft()
         for name in set(self._encoders) - set(credit.formats):
             del self._encoders[name]
