@@ -2,15 +2,14 @@
 
 Defaults live here, in the fields, and nowhere else; TOML and the command line only override them.
 `load` reads every file and raises one ConfigError with every problem of all of them. It touches no
-network, no model and no torch. Secrets would come from the environment; there are none so far.
+network, no model and no torch. Secrets come from the environment, under names that the configuration says.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,11 +17,12 @@ from typing import Annotated, Any, Literal
 from radio.errors import ConfigError
 from radio.formats import FORMATS, Format
 from radio.music.score import Meter
-from radio.tables import Within, make, near
+from radio.sinks import ListingConfig, SinkConfig, listing_problems, placed, sink_problems
+from radio.tables import Within, few, make, near, toml
 
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout, which holds the channels and the model that come with the program."""
-RESERVED = ("api", "favicon", "healthz", "radio", "static", "status")
+RESERVED = ("api", "favicon", "healthz", "radio", "static", "status", "status-json", "streaminfo")
 """Paths of the web server that a channel may not take."""
 
 Tempo = Annotated[float, Within(20, 400, "beats a minute")]
@@ -79,6 +79,10 @@ class StationConfig:
     max_listeners: Annotated[int, Within(1, 1_000_000)] = 20000
     seed: int | None = None
     """None: different music at every start."""
+    sinks: tuple[SinkConfig, ...] = ()
+    """What channels are sent to besides listeners: `radio.sinks`."""
+    listing: ListingConfig = field(default_factory=ListingConfig)
+    """What directories are told of the station."""
 
     @property
     def address(self) -> str:
@@ -188,7 +192,7 @@ class Config:
             ConfigError: there is none.
         """
         if name not in self.channels:
-            raise ConfigError([f"{name}: no such channel{near(name, self.channels) or _few(self.channels)}"])
+            raise ConfigError([f"{name}: no such channel{near(name, self.channels) or few(self.channels)}"])
         return self.channels[name]
 
     def lookahead(self, channel: str) -> float:
@@ -239,7 +243,7 @@ def _usable(table: Mapping[str, object]) -> dict[str, Any]:
 def _arguments(path: Path | None, given: Mapping[str, object]) -> tuple[str, ...]:
     """The options `--station FILE` and `--set KEY=VALUE` that stand for a path and overrides."""
     station = ["--station", str(path.absolute())] if path else []
-    values = [f"{key}={json.dumps(value, default=str)}" for key, value in given.items()]
+    values = [f"{key}={toml(value)}" for key, value in given.items()]
     return (*station, *(part for value in values for part in ("--set", value)))
 
 
@@ -265,7 +269,7 @@ def _placed(station: StationConfig, folder: Path) -> StationConfig:
                 paths[name] = ROOT / value
     if station.link and not _has_port(station.link):
         paths["link"] = str((folder / station.link).absolute())
-    return replace(station, **paths)
+    return replace(station, **paths, sinks=placed(station.sinks, folder))
 
 
 def _has_port(link: str) -> bool:
@@ -286,7 +290,10 @@ def _station_problems(station: StationConfig) -> Iterator[str]:
         yield "formats: none, wanted at least one"
     for name in station.formats:
         if name not in FORMATS:
-            yield f"formats: {name}: unknown format{near(name, FORMATS) or _few(FORMATS)}"
+            yield f"formats: {name}: unknown format{near(name, FORMATS) or few(FORMATS)}"
+    yield from listing_problems(station.listing)
+    names = {path.stem for path in station.channels.glob("*.toml")}
+    yield from sink_problems(station.sinks, names, station.formats, station.listing)
 
 
 def _channels(station: StationConfig, problems: list[str]) -> dict[str, ChannelConfig]:
@@ -330,7 +337,7 @@ def _channel_problems(channel: ChannelConfig, station: StationConfig) -> Iterato
     for name, given, known in _vocabularies(channel.prefix):
         for word in given:
             if word and word not in known:
-                yield f"prefix.{name}: {word}: not in the vocabulary{near(word, known) or _few(known)}"
+                yield f"prefix.{name}: {word}: not in the vocabulary{near(word, known) or few(known)}"
     for program in channel.programs:
         if channel.allowed and program not in channel.allowed and len(channel.programs) < 128:
             yield f"programs.{program}: the composer may not write for it (allowed has no {program})"
@@ -348,8 +355,3 @@ def _vocabularies(prefix: PrefixConfig) -> Iterator[tuple[str, tuple[str, ...], 
     yield "forms", prefix.forms, tuple(FORMS)
     yield "keys", prefix.keys, tuple(KEYS)
     yield "meters", tuple(map(str, prefix.meters)), tuple(map(str, METERS))
-
-
-def _few(words: Iterable[str]) -> str:
-    """`, wanted one of: …`."""
-    return f", wanted one of: {', '.join(words)}"

@@ -17,6 +17,7 @@ from aiohttp import hdrs, web
 from radio.air import feed, playlists
 from radio.air.head import CORS, head, headers
 from radio.air.receiver import Receiver
+from radio.air.sinks.keeper import keepers
 from radio.air.station import Mount, Station, Transmission
 from radio.air.status import health, status
 from radio.air.supervisor import Supervisor, studio_command
@@ -234,9 +235,11 @@ async def on_air(config: Config, *, supervise: bool) -> AsyncIterator[tuple[Stat
     """The station with all its parts running, and the address it is heard at. Parts end in the opposite order.
 
     Raises:
-        MissingError: the port is in use, or the link's address is.
+        MissingError: the port is in use, the link's address is, or a sink has not what it needs.
     """
     station = Station(config)
+    kept = list(keepers(station))
+    station.sinks = lambda: [keeper.status() for keeper in kept]
     own = config.station
     async with AsyncTasks() as tasks, Receiver(station).listening(own.address):
         runner = web.AppRunner(
@@ -258,6 +261,8 @@ async def on_air(config: Config, *, supervise: bool) -> AsyncIterator[tuple[Stat
                     "stop what uses it, or choose another with --port"
                 ) from error
             tasks.start(station.run())
+            for keeper in kept:
+                tasks.start(keeper.run())
             if supervise:
                 tasks.start(Supervisor(studio_command(config.arguments), lambda pid: _started(station, pid)).run())
             yield station, f"http://{own.host}:{runner.addresses[0][1]}"

@@ -41,6 +41,8 @@ class Mount:
         """Bytes of audio between two titles."""
         self.titled = Titled(channel.log, form, self.metaint)
         self.listeners: set[Listener] = set()
+        self.receptions = 0
+        """Sinks that take what is sent here."""
         self.heard = -LINGER
         """When somebody listened, or wanted to, last."""
         self.news = asyncio.Event()
@@ -120,7 +122,7 @@ class Transmission:
     def advance(self, now: float) -> float:
         """Releases what is due and writes it; when to look again."""
         for mount in self.mounts.values():
-            if mount.listeners:
+            if mount.listeners or mount.receptions:
                 mount.heard = now
         self.choose(now)
         if self.channel.advance(now):
@@ -151,6 +153,8 @@ class Station:
         """Times a studio has connected."""
         self.studio_pid: int | None = None
         self.troubles: dict[str, str] = {}
+        self.sinks: Callable[[], list[dict[str, Any]]] = list
+        """What is told of each sink."""
 
     @property
     def listeners(self) -> int:
