@@ -72,7 +72,11 @@ class Transmitter:
             await asyncio.gather(task, return_exceptions=True)
 
     async def __aenter__(self) -> Transmitter:
+        """Starts the sinks; the studio knows what they want, as it does long before a station's first packet."""
         self._tasks = [asyncio.create_task(keeper.run()) for keeper in self.keepers]
+        await asyncio.sleep(0)
+        self.transmission.advance(self.clock.now)
+        self._credit(self.transmission.channel)
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -20,8 +20,8 @@ from radio.music.smf import signature
 TEMPO = 500_000
 """Microseconds a beat."""
 _TEXT, _NAME, _MARKER = 0x01, 0x03, 0x06
-_OFF, _MARK, _PROGRAM, _ON = range(4)
-"""In this order at the same tick."""
+_OFF, _MARK, _ON = range(3)
+"""In this order at the same tick; what is equal, as it came."""
 
 
 class Transcript:
@@ -72,7 +72,7 @@ class Transcript:
         if note.program not in (DRUMS, self._programs.get(note.lane)):
             self._programs[note.lane] = note.program
             change = mido.Message("program_change", channel=note.lane, program=note.program)
-            self._put(note.at, _PROGRAM, bytes(change.bytes()))
+            self._put(note.at, _ON, bytes(change.bytes()))
         on = mido.Message("note_on", channel=note.lane, note=note.pitch, velocity=note.velocity)
         off = mido.Message("note_off", channel=note.lane, note=note.pitch, velocity=64)
         self._put(note.at, _ON, bytes(on.bytes()))

@@ -37,7 +37,8 @@ def numbered(path: Path, number: int) -> Path:
 def glob_pattern(pattern: str, channel: str) -> str:
     """A pattern of `glob` that finds at least every recording of a channel."""
     fields = {"channel": glob.escape(channel), "": ""}
-    return "".join(glob.escape(text) + fields.get(name, "*") for text, name in _parts(pattern)) + "*"
+    whole = "".join(glob.escape(text) + fields.get(name, "*") for text, name in _parts(pattern)) + "*"
+    return re.sub(r"\*{2,}", "*", whole)
 
 
 def recordings(pattern: str, channel: str, extension: str) -> re.Pattern[str]:
