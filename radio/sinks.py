@@ -80,7 +80,7 @@ class RecordConfig:
     keep_days: Annotated[float, Within(0.01, 36500, "days")] | None = None
     """Recordings of a channel that are older are deleted; None: none are."""
     keep_gigabytes: Annotated[float, Within(0.001, 1e6, "GB")] | None = None
-    """What the recordings of a channel may take, the oldest being deleted; None: as much as there is."""
+    """What the recordings of a channel may take besides the one under way, the oldest being deleted; None: all."""
     spare_gigabytes: Annotated[float, Within(0, 1e6, "GB")] = 0.5
     """What is left free on the disk: nothing is recorded where there is less."""
 

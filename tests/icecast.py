@@ -86,7 +86,7 @@ async def icecast(folder: Path, port: int = 0) -> AsyncIterator[Icecast]:
 
 
 async def _listening(port: int, process: asyncio.subprocess.Process) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             assert process.returncode is None, f"icecast2 ended with status {process.returncode}"
             try:

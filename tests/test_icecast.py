@@ -39,7 +39,7 @@ async def heard(url: str, seconds: float = 2.0) -> tuple[float, str]:
     process = await asyncio.create_subprocess_exec(
         *command.split(), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
-    out, errors = await asyncio.wait_for(process.communicate(), 40)
+    out, errors = await asyncio.wait_for(process.communicate(), 90)
     pcm = np.frombuffer(out, dtype="<f4")
     assert len(pcm) == seconds * RATE, errors.decode()
     spectrum = np.abs(np.fft.rfft(pcm[RATE // 2 :]))
@@ -50,7 +50,7 @@ async def stream_title(url: str) -> str:
     """The title that ffprobe finds in the stream of the server."""
     command = ["ffprobe", "-v", "error", "-show_entries", "format_tags=StreamTitle", "-of", "json", url]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
-    out, _ = await asyncio.wait_for(process.communicate(), 40)
+    out, _ = await asyncio.wait_for(process.communicate(), 90)
     return str(json.loads(out)["format"]["tags"]["StreamTitle"])
 
 
@@ -60,7 +60,7 @@ async def test_a_player_hears_the_channel_from_the_server(tmp_path: Path, form: 
         sink = IcecastConfig("icecast", server.url, format=form, public=False)
         async with Transmitter(sink, length=100_000) as air, air.playing(speed=6):
             path = f"/bach.{FORMATS[form].extension}"
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while (found := (await server.sources()).get(path)) is None or air.keepers[0].progress.bytes < 30_000:
                     await asyncio.sleep(0.1)
             hertz, complaints = await heard(server.url + path)
@@ -79,7 +79,7 @@ async def test_titles_reach_the_servers_status_and_its_listeners_to_the_letter(t
             await air.until(lambda: air.keepers[0].progress.bytes > 20_000)
             air.title = HOSTILE
             async with air.playing():
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(60):
                     while (found := (await server.sources())["/live/bach"]).get("title") != clean(HOSTILE):
                         await asyncio.sleep(0.1)
                 assert found["server_name"] == "Bach - Rädio 日本"
@@ -220,12 +220,13 @@ async def test_its_format_is_asked_for_as_long_as_it_runs_and_no_longer(tmp_path
         assert air.transmission.channel.formats == ()
 
 
-def test_a_password_that_is_not_in_the_environment_is_an_error_that_says_its_name(
+async def test_a_password_that_is_not_in_the_environment_is_an_error_that_says_its_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("ICECAST_PASSWORD")
     with pytest.raises(MissingError, match=r"ICECAST_PASSWORD.*password_env"):
-        Transmitter(IcecastConfig("icecast", "http://icecast.example"))
+        async with Transmitter(IcecastConfig("icecast", "http://icecast.example")):
+            pass
 
 
 @given(st.integers(1, 10_000), st.floats(0, 1))

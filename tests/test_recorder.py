@@ -16,8 +16,11 @@ import mido
 import numpy as np
 import pytest
 
+from fakes import Tones
 from radio.air.sinks import keeper
 from radio.air.sinks.recorder import Recorder
+from radio.air.sinks.sink import Progress
+from radio.config import ChannelConfig, StationConfig
 from radio.formats import BLOCK, FORMATS, RATE
 from radio.music.events import NoteEvent
 from radio.sinks import RecordConfig
@@ -42,7 +45,7 @@ async def settled(air: Transmitter) -> None:
     """Waits until the recorder has written what was released."""
     own = air.keepers[0]
     before = -1
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while before != own.progress.bytes:
             before = own.progress.bytes
             await asyncio.sleep(0.1)
@@ -179,6 +182,7 @@ async def test_the_midi_file_has_the_notes_of_the_feed_to_the_frame(tmp_path: Pa
 
 
 async def test_a_file_by_the_piece_begins_with_the_first_piece_that_is_whole(tmp_path: Path) -> None:
+    tmp_path /= "new"
     air = Transmitter(record(tmp_path, each="piece", name="{channel} {title}"))
     await air.play(28)  # into the second
     async with air:
@@ -208,10 +212,8 @@ async def test_a_file_by_the_hour_is_cut_at_the_hour_between_two_packets(
 
 
 def test_the_hour_that_comes_twice_in_autumn_is_two(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    air = Transmitter(record(tmp_path))
-    own = air.keepers[0].sink
-    assert isinstance(own, Recorder)
-    (packet,) = air.tones.packets(1)
+    own = Recorder(record(tmp_path), StationConfig(), ChannelConfig("bach", "Bach"), Progress())
+    (packet,) = Tones("bach").packets(1)
     own._recording = object()  # type: ignore[assignment]
     cuts = []
     for text in ("02:10+02:00", "02:50+02:00", "02:10+01:00", "02:50+01:00"):
@@ -308,3 +310,24 @@ async def test_a_sink_that_raises_is_run_again_alone(
         assert air.keepers[0].status()["error"] == "ZeroDivisionError: a mistake"
         assert air.keepers[1].status()["error"] == ""
     assert len([line for line in caplog.records if line.exc_info]) == 2
+
+
+async def test_sinks_follow_the_channels_there_are(tmp_path: Path) -> None:
+    """A channel that goes takes its recorder along, which completes its file; one that comes brings its own."""
+    async with Transmitter(record(tmp_path)) as air:
+        await air.until(lambda: air.keepers[0].progress.bytes > 50_000)
+        own = air.keepers[0]
+        air.sinks.settle()
+        assert air.keepers == [own]
+        there = air.station.transmissions
+        air.station.transmissions = {}
+        air.sinks.settle()
+        assert air.station.sinks() == []
+        async with asyncio.timeout(60):
+            while not sounds(tmp_path, "mp3"):
+                await asyncio.sleep(0.05)
+        assert air.mount().receptions == 0
+        air.station.transmissions = there
+        air.sinks.settle()
+        await air.until(lambda: air.keepers[0].progress.bytes > 20_000)
+        assert air.keepers[0] is not own

@@ -10,7 +10,7 @@ from typing import Any
 
 from fakes import Clock, Tones, config
 from radio.air.channel import Channel
-from radio.air.sinks.keeper import Keeper, keepers
+from radio.air.sinks.keeper import Keeper, Sinks
 from radio.air.station import Mount, Station
 from radio.formats import BLOCK, RATE
 from radio.link import Packet
@@ -28,11 +28,15 @@ class Transmitter:
         list(self.tones.encodings.want(self.transmission.channel.credit()))  # nothing is made that is not asked for
         self.transmission.channel.headers = self.tones.headers
         self.station.on_credit = self._credit
-        self.keepers: list[Keeper] = list(keepers(self.station))
+        self.sinks = Sinks(self.station)
         self.title = ""
         """Instead of the tones' own."""
         self.released: list[Packet] = []
         self.transmission.channel.on_released = self.released.append
+
+    @property
+    def keepers(self) -> list[Keeper]:
+        return self.sinks.keepers
 
     def mount(self, form: str = "mp3") -> Mount:
         return self.transmission.mounts[form]
@@ -54,7 +58,7 @@ class Transmitter:
                 self._credit(self.transmission.channel)
             await asyncio.sleep(0)
 
-    async def until(self, condition: Callable[[], Any], seconds: float = 30.0, speed: float = 8.0) -> None:
+    async def until(self, condition: Callable[[], Any], seconds: float = 90.0, speed: float = 8.0) -> None:
         """Plays, so many times as fast as in life, until the condition holds."""
         async with asyncio.timeout(seconds):
             while not condition():
@@ -64,7 +68,7 @@ class Transmitter:
     @asynccontextmanager
     async def playing(self, speed: float = 4.0) -> AsyncIterator[None]:
         """Plays meanwhile."""
-        task = asyncio.create_task(self.until(lambda: False, 60.0, speed))
+        task = asyncio.create_task(self.until(lambda: False, 300.0, speed))
         try:
             yield
         finally:
@@ -73,13 +77,11 @@ class Transmitter:
 
     async def __aenter__(self) -> Transmitter:
         """Starts the sinks; the studio knows what they want, as it does long before a station's first packet."""
-        self._tasks = [asyncio.create_task(keeper.run()) for keeper in self.keepers]
+        await self.sinks.__aenter__()
         await asyncio.sleep(0)
         self.transmission.advance(self.clock.now)
         self._credit(self.transmission.channel)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.sinks.__aexit__()

@@ -1,9 +1,8 @@
-"""The web server: mounts, feeds, playlists, status and the page, and the order in which the air starts and ends."""
+"""The web server: mounts, feeds, documents, status and the page, and the order in which the air starts and ends."""
 
 from __future__ import annotations
 
 import asyncio
-import difflib
 import logging
 import resource
 import signal
@@ -14,11 +13,12 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
-from radio.air import feed, playlists
+from radio.air import documents, feed
+from radio.air.answers import STATION, near, problem, transmission
 from radio.air.head import CORS, head, headers
 from radio.air.receiver import Receiver
-from radio.air.sinks.keeper import keepers
-from radio.air.station import Mount, Station, Transmission
+from radio.air.sinks.keeper import Sinks
+from radio.air.station import Mount, Station
 from radio.air.status import health, status
 from radio.air.supervisor import Supervisor, studio_command
 from radio.config import Config
@@ -28,7 +28,6 @@ from radio.formats import FORMATS
 log = logging.getLogger(__name__)
 
 WEB = Path(__file__).parent / "web"
-STATION: web.AppKey[Station] = web.AppKey("station", Station)
 FORMS = {form.extension: name for name, form in FORMATS.items()}
 LONGEST_HEAD = 8190
 """Bytes of a request's line and of each of its headers."""
@@ -44,13 +43,11 @@ def application(station: Station) -> web.Application:
     app.router.add_get("/", _page)
     app.router.add_get("/status.json", _status)
     app.router.add_get("/healthz", _health)
-    app.router.add_get("/radio.m3u", _all_channels)
+    app.router.add_routes(documents.routes())
     if WEB.is_dir():
         app.router.add_static("/static", WEB)
     app.router.add_get("/{channel:[^/.]+}/feed", _feed)
     app.router.add_get("/{channel:[^/.]+}/events", _events)
-    app.router.add_get("/{channel:[^/.]+}.m3u", _m3u)
-    app.router.add_get("/{channel:[^/.]+}.pls", _pls)
     app.router.add_get("/{channel:[^/.]+}.{extension:[^/]+}", _audio)
     # Endless responses end here, before the server waits for their handlers.
     app.on_shutdown.append(_sign_off)
@@ -76,7 +73,7 @@ async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamRe
         if hdrs.ALLOW in kept:
             fields["wanted"] = kept[hdrs.ALLOW]
         elif error.status == 404:
-            fields |= _near(request, request.path.strip("/").split("/")[0].split(".")[0])
+            fields |= near(request, request.path.strip("/").split("/")[0].split(".")[0])
         return web.json_response(fields, status=error.status, headers={**kept, **CORS})
     except (ConnectionError, asyncio.CancelledError):
         raise
@@ -85,46 +82,27 @@ async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamRe
         return web.json_response({"error": "the radio made a mistake; its log has more"}, status=500, headers=CORS)
 
 
-def _near(request: web.Request, name: str) -> dict[str, Any]:
-    names = list(request.app[STATION].transmissions)
-    return {"near": difflib.get_close_matches(name, names, 3, 0.4), "channels": names}
-
-
-def _problem(request: web.Request, kind: int, error: str, **fields: Any) -> web.Response:
-    extra = {"Retry-After": "5"} if kind == 503 else {}
-    return web.json_response({"error": error, **fields}, status=kind, headers={**CORS, **extra})
-
-
-def _transmission(request: web.Request) -> Transmission | web.Response:
-    """The channel asked for, or the answer that there is none."""
-    name = request.match_info["channel"]
-    found = request.app[STATION].transmissions.get(name)
-    if found is None:
-        return _problem(request, 404, "no such channel", got=name, **_near(request, name))
-    return found
-
-
 async def _audio(request: web.Request) -> web.StreamResponse:
     """GET and HEAD of a mount. Range is ignored, as of a radio it must be."""
-    found = _transmission(request)
+    found = transmission(request)
     if isinstance(found, web.Response):
         return found
     station, extension = request.app[STATION], request.match_info["extension"]
     mount = found.mounts.get(FORMS.get(extension, ""))
     if mount is None:
         formats = [own.form.extension for own in found.mounts.values()]
-        return _problem(request, 404, "no such format", got=extension, formats=formats)
+        return problem(request, 404, "no such format", got=extension, formats=formats)
     icy = mount.form.icy and request.headers.get("Icy-MetaData", "").strip() not in ("", "0")
     own, metaint = station.config.station, mount.metaint * icy
     if request.method == "HEAD":
         return Handwritten(head(request.version, headers(own, found.config, mount.form, metaint=metaint)))
     if not found.channel.log:
-        return _problem(request, 503, f"{found.channel.name} is not on the air yet", state=found.channel.state)
+        return problem(request, 503, f"{found.channel.name} is not on the air yet", state=found.channel.state)
     if station.listeners >= own.max_listeners:
-        return _problem(request, 503, "the station is full", listeners=station.listeners)
+        return problem(request, 503, "the station is full", listeners=station.listeners)
     frame = await station.supplied(found, mount)
     if frame is None:
-        return _problem(request, 503, f"{mount.path} cannot be made now", studio=station.studio)
+        return problem(request, 503, f"{mount.path} cannot be made now", studio=station.studio)
     begin = head(request.version, headers(own, found.config, mount.form, metaint=metaint, frame=frame))
     if tune := request.query.get("tune", "")[: feed.LONGEST_TUNE]:
         found.feed.tuned(tune, frame)
@@ -167,50 +145,18 @@ class Handwritten(web.StreamResponse):
 
 
 async def _feed(request: web.Request) -> web.StreamResponse:
-    found = _transmission(request)
+    found = transmission(request)
     if isinstance(found, web.Response):
         return found
     if request.headers.get("Upgrade", "").lower() != "websocket":
         events = request.path.removesuffix("feed") + "events"
-        return _problem(request, 426, "this address speaks WebSocket", wanted="Upgrade: websocket", events=events)
+        return problem(request, 426, "this address speaks WebSocket", wanted="Upgrade: websocket", events=events)
     return await feed.websocket(request, found.feed, request.query)
 
 
 async def _events(request: web.Request) -> web.StreamResponse:
-    found = _transmission(request)
+    found = transmission(request)
     return found if isinstance(found, web.Response) else await feed.server_sent(request, found.feed, request.query)
-
-
-def _entries(request: web.Request, found: Transmission) -> list[playlists.Entry]:
-    own = request.app[STATION].config.station
-    scheme = request.headers.get("X-Forwarded-Proto", request.scheme)
-    return [
-        (f"{found.config.title} – {own.name}", f"{scheme}://{request.host}{mount.path}")
-        for mount in found.mounts.values()
-    ]
-
-
-async def _m3u(request: web.Request) -> web.Response:
-    found = _transmission(request)
-    if isinstance(found, web.Response):
-        return found
-    return _text(playlists.m3u(_entries(request, found)[:1]), playlists.M3U)
-
-
-async def _pls(request: web.Request) -> web.Response:
-    found = _transmission(request)
-    if isinstance(found, web.Response):
-        return found
-    return _text(playlists.pls(_entries(request, found)), playlists.PLS)
-
-
-async def _all_channels(request: web.Request) -> web.Response:
-    entries = [_entries(request, found)[0] for found in request.app[STATION].transmissions.values()]
-    return _text(playlists.m3u(entries), playlists.M3U)
-
-
-def _text(text: str, content_type: str) -> web.Response:
-    return web.Response(body=text.encode(), headers={"Content-Type": content_type, **CORS})
 
 
 async def _status(request: web.Request) -> web.Response:
@@ -238,10 +184,8 @@ async def on_air(config: Config, *, supervise: bool) -> AsyncIterator[tuple[Stat
         MissingError: the port is in use, the link's address is, or a sink has not what it needs.
     """
     station = Station(config)
-    kept = list(keepers(station))
-    station.sinks = lambda: [keeper.status() for keeper in kept]
     own = config.station
-    async with AsyncTasks() as tasks, Receiver(station).listening(own.address):
+    async with Sinks(station), AsyncTasks() as tasks, Receiver(station).listening(own.address):
         runner = web.AppRunner(
             application(station),
             handler_cancellation=True,
@@ -261,8 +205,6 @@ async def on_air(config: Config, *, supervise: bool) -> AsyncIterator[tuple[Stat
                     "stop what uses it, or choose another with --port"
                 ) from error
             tasks.start(station.run())
-            for keeper in kept:
-                tasks.start(keeper.run())
             if supervise:
                 tasks.start(Supervisor(studio_command(config.arguments), lambda pid: _started(station, pid)).run())
             yield station, f"http://{own.host}:{runner.addresses[0][1]}"

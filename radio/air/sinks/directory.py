@@ -23,8 +23,8 @@ from radio.sinks import DirectoryConfig
 
 log = logging.getLogger(__name__)
 
-LEAST, USUAL = 30.0, 600.0
-"""Seconds between two touches: what a directory may ask for at least, and what is meant if it asks for nothing."""
+LEAST, USUAL, MOST = 30.0, 600.0, 86400.0
+"""Seconds between two touches: what a directory may ask for, and between the two what is meant if it asks for none."""
 SETTLE = 3.0
 """Seconds from a new title to the touch that tells it."""
 LOST, REFUSED = 1200.0, 7200.0
@@ -47,7 +47,7 @@ class Answer:
 def parse(fields: Mapping[str, str]) -> Answer:
     """The answer from the headers of a response."""
     asked = fields.get("TouchFreq", "").strip()
-    every = max(LEAST, float(asked)) if asked.isdecimal() else USUAL
+    every = min(max(LEAST, float(asked)), MOST) if asked.isdecimal() else USUAL
     done = fields.get("YPResponse", "").strip() == "1"
     return Answer(done, fields.get("YPMessage", "").strip(), fields.get("SID", "").strip(), every)
 

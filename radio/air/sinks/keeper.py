@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Iterator
 from typing import Any
 
 from radio.air.sinks.directory import Directory
@@ -39,7 +38,7 @@ class Keeper:
     """Keeps one sink running."""
 
     def __init__(self, config: SinkConfig, station: StationConfig, channel: ChannelConfig, mount: Mount) -> None:
-        self.config, self.mount = config, mount
+        self.config, self.channel, self.mount = config, channel, mount
         self.progress = Progress()
         self.sink = SINKS[config.kind](config, station, channel, self.progress)
         self.failures = 0
@@ -84,14 +83,57 @@ class Keeper:
         }
 
 
-def keepers(station: Station) -> Iterator[Keeper]:
-    """One for each channel of each of the station's sinks.
+class Sinks:
+    """All sinks of a station, which run as long as the context lasts: one for each channel that a table is for."""
 
-    Raises:
-        MissingError: a sink has not what it needs.
-    """
-    for config in station.config.station.sinks:
-        for name, transmission in station.transmissions.items():
-            if not config.channels or name in config.channels:
-                mount = transmission.mounts[config.format]
-                yield Keeper(config, station.config.station, transmission.config, mount)
+    def __init__(self, station: Station) -> None:
+        self.station = station
+        self._running: dict[tuple[int, str], tuple[Keeper, asyncio.Task[None]]] = {}
+        """By the table's place and the channel's name."""
+        self._ending: set[asyncio.Task[None]] = set()
+        station.sinks = lambda: [keeper.status() for keeper in self.keepers]
+
+    @property
+    def keepers(self) -> list[Keeper]:
+        return [keeper for keeper, _ in self._running.values()]
+
+    def settle(self) -> None:
+        """Starts and ends sinks so that they are those of the channels there are, as they are configured.
+
+        Raises:
+            MissingError: a sink has not what it needs.
+        """
+        own = self.station.config.station
+        wanted = {
+            (number, name): transmission
+            for number, config in enumerate(own.sinks)
+            for name, transmission in self.station.transmissions.items()
+            if not config.channels or name in config.channels
+        }
+        for place, (keeper, task) in list(self._running.items()):
+            one = wanted.get(place)
+            if one and keeper.channel == one.config and keeper.mount is one.mounts[keeper.config.format]:
+                del wanted[place]
+            else:
+                task.cancel()
+                self._ending.add(task)
+                task.add_done_callback(self._ending.discard)
+                del self._running[place]
+        for (number, name), one in wanted.items():
+            config = own.sinks[number]
+            made = Keeper(config, own, one.config, one.mounts[config.format])
+            self._running[number, name] = made, asyncio.create_task(made.run())
+
+    async def __aenter__(self) -> Sinks:
+        try:
+            self.settle()
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for _keeper, task in self._running.values():
+            task.cancel()
+            self._ending.add(task)
+        await asyncio.gather(*self._ending, return_exceptions=True)

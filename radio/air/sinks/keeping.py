@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,15 +33,16 @@ class Kept:
 def found(config: RecordConfig, channel: str, extension: str) -> list[Kept]:
     """The recordings of a channel, oldest first; files that are named otherwise are nobody's to delete."""
     matches = recordings(config.name, channel, extension)
-    files: dict[str, list[Path]] = {}
+    files: dict[str, dict[Path, os.stat_result]] = {}
     for path in config.folder.glob(glob_pattern(config.name, channel)):
-        if (match := matches.fullmatch(path.relative_to(config.folder).as_posix())) and path.is_file():
-            files.setdefault(match["stem"], []).append(path)
-    kept = []
-    for stem, paths in files.items():
-        told = [path.stat() for path in paths]
-        modified, size = max(own.st_mtime for own in told), sum(own.st_size for own in told)
-        kept.append(Kept(stem, modified, size, tuple(paths)))
+        if match := matches.fullmatch(path.relative_to(config.folder).as_posix()):
+            with suppress(FileNotFoundError):  # somebody else deletes them, too
+                told = path.stat()
+                files.setdefault(match["stem"], {})[path] = told
+    kept = [
+        Kept(stem, max(told.st_mtime for told in own.values()), sum(told.st_size for told in own.values()), tuple(own))
+        for stem, own in files.items()
+    ]
     return sorted(kept, key=lambda one: (one.modified, one.stem))
 
 

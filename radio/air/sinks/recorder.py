@@ -60,7 +60,7 @@ class Recorder:
                 self.progress.turn("running")
                 while True:
                     packets = await reception.packets()
-                    await loop.run_in_executor(thread, self._take, mount, packets)
+                    self.progress.bytes += await loop.run_in_executor(thread, self._take, mount, packets)
         except OSError as error:
             raise SinkError(f"{error.filename or self.config.folder}: {said(error)}") from error
         finally:
@@ -68,18 +68,20 @@ class Recorder:
                 await asyncio.wait_for(loop.run_in_executor(thread, self._finish, None), FAREWELL)
             thread.shutdown(wait=False, cancel_futures=True)
 
-    def _take(self, mount: Mount, packets: Sequence[Packet]) -> None:
-        """Writes packets, each to the file it belongs to."""
+    def _take(self, mount: Mount, packets: Sequence[Packet]) -> int:
+        """Writes packets, each to the file it belongs to; how many bytes of sound."""
+        written = 0
         for packet in packets:
             if self._cut(packet):
                 self._finish(packet)
                 prune(self.config, self.channel.name, mount.form.extension)
                 self._begin(mount, packet)
             if self._recording:
-                before = self._recording.size
                 self._recording.write(packet)
-                self.progress.bytes += self._recording.size - before
-        self._spare()
+                written += len(packet.data[mount.form.name])
+        if self._recording:
+            self._spare()
+        return written
 
     def _cut(self, packet: Packet) -> bool:
         """Whether a file begins with this packet."""
@@ -107,7 +109,6 @@ class Recorder:
             self.config.midi,
         )
         self._recording = Recording(plan, packet)
-        self.progress.bytes += self._recording.size
 
     def _spare(self) -> None:
         """Looks at what is left of the disk.

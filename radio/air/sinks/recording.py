@@ -55,7 +55,7 @@ class Recording:
         tags = Tags(plan.title, plan.station, plan.channel, plan.genre, plan.begun.isoformat(timespec="seconds"))
         self._container = container(plan.form, plan.header, tags)
         self._titles: list[tuple[int, str]] = []
-        self._transcript = Transcript(RATE, self._origin, plan.title)
+        self._transcript = Transcript(RATE, self._origin, plan.title) if plan.midi else None
         plan.path.parent.mkdir(parents=True, exist_ok=True)
         self.path, self._file = self._created(plan.path)
         self.size = 0
@@ -76,7 +76,8 @@ class Recording:
             raise
         if not self._titles or self._titles[-1][1] != packet.title:
             self._titles.append((packet.start - self._origin if self._titles else 0, packet.title))
-        self._transcript.add(packet.events, packet.start + packet.frames)
+        if self._transcript:
+            self._transcript.add(packet.events, packet.start + packet.frames)
 
     def finish(self, following: Packet | None) -> Path | None:
         """Completes the files and gives them their names; the sound file, None if nothing was recorded.
@@ -95,7 +96,7 @@ class Recording:
             path = self._named()
         if self.plan.cue:
             _place(path.with_name(path.name + ".cue"), self._sheet(path.name).encode())
-        if self.plan.midi:
+        if self._transcript:
             _place(path.with_name(path.name + ".mid"), self._transcript.file())
         return path.with_name(f"{path.name}.{self.form.extension}")
 
