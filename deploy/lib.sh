@@ -31,8 +31,8 @@ install_system() {
     if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
         [ -n "$(find_python)" ] || die "needs Python 3.11 or newer: install it and run this again"
         say "no apt here, so the system's packages are yours to install if they are missing:"
-        say "  Fedora: dnf install fluidsynth-libs fluid-soundfont-gm     (tests: ffmpeg-free mpg123 chromium)"
-        say "  Arch:   pacman -S fluidsynth soundfont-fluid               (tests: ffmpeg mpg123 chromium)"
+        say "  Fedora: dnf install fluidsynth-libs fluid-soundfont-gm     (tests: ffmpeg-free mpg123 chromium icecast)"
+        say "  Arch:   pacman -S fluidsynth soundfont-fluid               (tests: ffmpeg mpg123 chromium icecast)"
         say "  macOS:  brew install fluid-synth, and any General MIDI soundfont: --soundfont FILE"
         say "'.venv/bin/radio check' says what is missing."
         return
@@ -58,7 +58,30 @@ install_system() {
     apt_install $missing >/dev/null 2>&1 || { as_root apt-get -qq update || true; apt_install $missing; }
 }
 
-apt_install() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@"; }
+apt_install() {
+    hold_servers
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@" && installed=0 || installed=$?
+    release_servers
+    return "$installed"
+}
+
+# Debian starts a server as it is installed, and Icecast would take port 8000. Where there is no policy on that, there is
+# one for as long as it takes (invoke-rc.d(8), https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt).
+policy=/usr/sbin/policy-rc.d
+hold_servers() {
+    held=
+    [ ! -e "$policy" ] || return 0
+    printf '#!/bin/sh\ncase " $* " in *" icecast2 "*) exit 101 ;; esac\n' | as_root tee "$policy" >/dev/null
+    as_root chmod 755 "$policy"
+    held=yes
+    trap 'release_servers; exit 130' INT TERM
+}
+
+release_servers() {
+    [ -z "$held" ] || as_root rm -f "$policy"
+    held=
+    trap - INT TERM
+}
 
 # find_python: the first interpreter that is new enough, or nothing.
 find_python() {

@@ -21,6 +21,7 @@ from rich.table import Table
 
 from radio.config import Config, StationConfig, read
 from radio.errors import MissingError
+from radio.sinks import IcecastConfig, RecordConfig
 from radio.styles import unheard
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
@@ -48,7 +49,8 @@ def findings(path: Path | None, overrides: dict[str, object], *, torch: bool = F
     found += _encoders(config)
     found += _model(config)
     found += _port(config.station)
-    found += _state(config.station)
+    found += _folder("state", config.station.state, "--set state=DIR")
+    found += _sinks(config)
     if torch:
         found += _torch(config.station)
     return found
@@ -189,12 +191,24 @@ def _port(station: StationConfig) -> Iterator[Finding]:
         yield Finding("port", f"{station.host}:{station.port} is free")
 
 
-def _state(station: StationConfig) -> Iterator[Finding]:
-    existing = next(folder for folder in (station.state, *station.state.parents) if folder.exists())
+def _folder(what: str, wanted: Path, remedy: str) -> Iterator[Finding]:
+    existing = next(folder for folder in (wanted, *wanted.parents) if folder.exists())
     if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
-        yield Finding("state", str(station.state))
+        yield Finding(what, str(wanted))
     else:
-        yield Finding("state", f"{existing}: cannot be written to", "--set state=DIR")
+        yield Finding(what, f"{existing}: cannot be written to", remedy)
+
+
+def _sinks(config: Config) -> Iterator[Finding]:
+    for number, sink in enumerate(config.station.sinks, 1):
+        what = f"sinks[{number}]"
+        if isinstance(sink, RecordConfig):
+            yield from _folder(what, sink.folder, "set its folder")
+        elif isinstance(sink, IcecastConfig) and not os.environ.get(sink.password_env):
+            remedy = f"set {sink.password_env} to the source's password"
+            yield Finding(what, f"{sink.server}: the environment has no {sink.password_env}", remedy)
+        else:
+            yield Finding(what, f"{sink.kind} {sink.server}")
 
 
 def _torch(station: StationConfig) -> Iterator[Finding]:

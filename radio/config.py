@@ -2,15 +2,13 @@
 
 Defaults live here, in the fields, and nowhere else; TOML and the command line only override them.
 `load` reads every file and raises one ConfigError with every problem of all of them. It touches no
-network, no model and no torch. Secrets may come from the environment.
+network, no model and no torch. Secrets come from the environment, under names that the configuration says.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,11 +18,15 @@ from radio import remote
 from radio.errors import ConfigError
 from radio.formats import FORMATS, Format
 from radio.music.score import Meter
-from radio.tables import Within, few, make, near
+from radio.sinks import ListingConfig, SinkConfig, listing_problems, placed, sink_problems
+from radio.tables import Within, few, make, near, table_of, toml
 
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout, which holds the channels and the model that come with the program."""
-RESERVED = ("api", "docs", "favicon", "healthz", "hls", "metrics", "openapi", "radio", "static", "status")
+RESERVED = (
+    "api", "docs", "favicon", "healthz", "hls", "metrics", "openapi", "radio", "static", "status", "status-json",
+    "streaminfo",
+)  # fmt: skip
 """Paths of the web server that a channel may not take."""
 
 Tempo = Annotated[float, Within(20, 400, "beats a minute")]
@@ -97,6 +99,10 @@ class StationConfig:
     """None: in the same file."""
     admin_token: str = field(default="", repr=False)
     """The secret of the addresses under /api, better given as RADIO_ADMIN_TOKEN; empty: there are none."""
+    sinks: tuple[SinkConfig, ...] = ()
+    """What channels are sent to besides listeners: `radio.sinks`."""
+    listing: ListingConfig = field(default_factory=ListingConfig)
+    """What directories are told of the station."""
 
     @property
     def address(self) -> str:
@@ -208,7 +214,7 @@ class Config:
     def arguments(self) -> tuple[str, ...]:
         """The options `--station FILE` and `--set KEY=VALUE` that load this same configuration in another process."""
         station = ["--station", str(self.path.absolute())] if self.path else []
-        values = [f"{key}={json.dumps(value, default=str)}" for key, value in self.overrides.items()]
+        values = [f"{key}={toml(value)}" for key, value in self.overrides.items()]
         return (*station, *(part for value in values for part in ("--set", value)))
 
     def again(self) -> Config:
@@ -281,7 +287,7 @@ def _given(overrides: Mapping[str, object]) -> dict[str, object]:
 
 
 def _read_station(path: Path | None, given: Mapping[str, object], problems: list[str]) -> StationConfig:
-    station = _station(_table(path, problems) if path else {}, f"{path}: ", problems)
+    station = _station(table_of(path, problems) if path else {}, f"{path}: ", problems)
     station = _placed(station, path.parent if path else ROOT)
     above = _placed(_station(given, "command line: ", problems), Path.cwd())
     station = replace(station, **{key: getattr(above, key) for key in _usable(given)})
@@ -300,17 +306,6 @@ def _usable(table: Mapping[str, object]) -> dict[str, Any]:
     return {key: getattr(station, key) for key, station in each.items() if station}
 
 
-def _table(path: Path, problems: list[str]) -> dict[str, Any]:
-    """A TOML file's contents; empty after appending to `problems`."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        problems.append(f"{path}: cannot be read: {error.strerror}")
-    except ValueError as error:
-        problems.append(f"{path}: not TOML: {error}")
-    return {}
-
-
 def _placed(station: StationConfig, folder: Path) -> StationConfig:
     """The station with absolute paths. Channels and model left to their defaults may be the checkout's."""
     paths: dict[str, Any] = {}
@@ -320,14 +315,9 @@ def _placed(station: StationConfig, folder: Path) -> StationConfig:
             paths[name] = (folder / value).absolute()
             if name in ("channels", "model") and not paths[name].exists() and (ROOT / value).exists():
                 paths[name] = ROOT / value
-    if station.link and not _has_port(station.link):
+    if station.link and not remote.has_port(station.link):
         paths["link"] = str((folder / station.link).absolute())
-    return replace(station, **paths)
-
-
-def _has_port(link: str) -> bool:
-    """Whether the link is host:port and not a path."""
-    return "/" not in link and link.rpartition(":")[2].isdecimal()
+    return replace(station, **paths, sinks=placed(station.sinks, folder))
 
 
 def _station_problems(station: StationConfig) -> Iterator[str]:
@@ -343,7 +333,7 @@ def _station_problems(station: StationConfig) -> Iterator[str]:
         file: Path | None = getattr(station, name)
         if file and not file.is_file():
             yield f"{name}: {file}: no such file"
-    if not _has_port(station.address) and len(station.address.encode()) > 100:
+    if not remote.has_port(station.address) and len(station.address.encode()) > 100:
         yield f"link: {station.address}: longer than a socket's path may be (set link to a shorter path or host:port)"
     for proxy in station.proxies:
         if not remote.network(proxy):
@@ -353,6 +343,9 @@ def _station_problems(station: StationConfig) -> Iterator[str]:
     for name in station.formats:
         if name not in FORMATS:
             yield f"formats: {name}: unknown format{near(name, FORMATS) or few(FORMATS)}"
+    yield from listing_problems(station.listing)
+    names = {path.stem for path in station.channels.glob("*.toml")}
+    yield from sink_problems(station.sinks, names, station.formats, station.listing)
 
 
 def _channels(station: StationConfig, problems: list[str]) -> dict[str, ChannelConfig]:
@@ -367,7 +360,7 @@ def _channels(station: StationConfig, problems: list[str]) -> dict[str, ChannelC
         if station.only and path.stem not in station.only:
             continue
         own: list[str] = []
-        table = _table(path, own)
+        table = table_of(path, own)
         channel = None if own else make(ChannelConfig, _with_all(table), f"{path}: ", own, name=path.stem)
         if channel:
             own += [f"{path}: {problem}" for problem in _channel_problems(channel, station)]

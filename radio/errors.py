@@ -5,7 +5,8 @@ RadioError
 ├── MissingError    a library, soundfont, encoder or model that is not there
 ├── ModelError      weights and configuration that do not fit together
 ├── MidiError       a MIDI file that cannot be used
-└── LinkError       bytes on the studio–transmitter link that are not a message
+├── LinkError       bytes on the studio–transmitter link that are not a message
+└── SinkError       what keeps a sink from going on: a server that refuses, a full disk
 """
 
 from __future__ import annotations
@@ -37,3 +38,11 @@ class MidiError(RadioError):
 
 class LinkError(RadioError):
     """Bytes on the link that are not a message."""
+
+
+class SinkError(RadioError):
+    """What keeps a sink from going on. `pause`: seconds for which trying again would be of no use."""
+
+    def __init__(self, message: str, *, pause: float = 0.0) -> None:
+        self.pause = pause
+        super().__init__(message)

@@ -26,6 +26,18 @@ def stream_header(streaminfo: bytes) -> bytes:
     return HEADER + struct.pack(">I", 0x80 << 24 | len(streaminfo)) + streaminfo
 
 
+def file_header(header: bytes, comments: bytes, frames: int) -> bytes:
+    """What a file begins with: a stream's header, its length in audio frames (0: not known), and Vorbis comments.
+
+    The checksum of the sound is left out, as in the stream: nobody here has decoded it.
+    """
+    info = bytearray(header[len(HEADER) + 4 :])
+    packed = int.from_bytes(info[10:18]) >> 36 << 36 | frames
+    info[10:18] = packed.to_bytes(8)
+    blocks = struct.pack(">I", len(info)) + info + struct.pack(">I", 0x84 << 24 | len(comments)) + comments
+    return HEADER + blocks
+
+
 def renumbered(frame: bytes, number: int) -> bytes:
     """One whole frame as the one with that number, 0 to 2**31 − 1, of a stream of frames of one length.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 _HEAD = struct.Struct("<4sBBqIIIB")  # capture, version, flags, granule, serial, sequence, checksum, segments
@@ -113,9 +113,16 @@ def opus_head(channels: int, preskip: int, rate: int) -> bytes:
     return b"OpusHead" + struct.pack("<BBHIhB", 1, channels, preskip, rate, 0, 0)
 
 
-def opus_tags(vendor: str, comments: Iterable[str] = ()) -> bytes:
-    """The comment header; comments such as "TITLE=Bach, Endlessly"."""
-    fields: Sequence[bytes] = [comment.encode() for comment in comments]
-    texts = [vendor.encode(), *fields]
-    texts_with_length = [struct.pack("<I", len(text)) + text for text in texts]
-    return b"OpusTags" + texts_with_length[0] + struct.pack("<I", len(fields)) + b"".join(texts_with_length[1:])
+def opus_tags(vendor: str, fields: Iterable[str] = ()) -> bytes:
+    """The comment header; fields such as "TITLE=Bach, Endlessly"."""
+    return b"OpusTags" + comments(vendor, fields)
+
+
+def comments(vendor: str, fields: Iterable[str]) -> bytes:
+    """Vorbis comments, as Opus and FLAC have them."""
+    own = [field.encode() for field in fields]
+    return b"".join((_text(vendor.encode()), struct.pack("<I", len(own)), *map(_text, own)))
+
+
+def _text(text: bytes) -> bytes:
+    return struct.pack("<I", len(text)) + text

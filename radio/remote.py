@@ -34,3 +34,8 @@ def client(peer: str, forwarded: str, proxies: Iterable[str]) -> str:
 
 def _within(own: Network, proxy: Network) -> bool:
     return own.version == proxy.version and own.network_address in proxy
+
+
+def has_port(link: str) -> bool:
+    """Whether the link is host:port and not a path."""
+    return "/" not in link and link.rpartition(":")[2].isdecimal()

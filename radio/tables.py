@@ -4,7 +4,8 @@ The dataclass is the schema: its field types say what a key may hold, its defaul
 the key is left out. Nothing here raises for bad input; problems are gathered as lines
 `file: key: problem (remedy)`, so that whoever edits the files mends them all at once.
 
-Types a field may have: bool, int, float, str, Path, Meter, Literal[…], another dataclass, `T | None`,
+Types a field may have: bool, int, float, str, Path, Meter, Literal[…], another dataclass, several dataclasses as
+`A | B` (each with a field `kind: Literal[…]`, by which a table says which of them it is), `T | None`,
 `tuple[T, ...]` (a list), `tuple[T, T]` (a range, low first), `Mapping[K, T]`, and any of them as
 `Annotated[T, Within(low, high)]`.
 """
@@ -12,6 +13,9 @@ Types a field may have: bool, int, float, str, Path, Meter, Literal[…], anothe
 from __future__ import annotations
 
 import difflib
+import json
+import math
+import tomllib
 import types
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
@@ -127,8 +131,19 @@ def _annotated(args: tuple[Any, ...], value: object, place: str, problems: list[
     return number
 
 
-def _optional(args: tuple[Any, ...], value: object, place: str, problems: list[str]) -> Any:
-    return convert(args[0], value, place, problems)
+def _union(args: tuple[Any, ...], value: object, place: str, problems: list[str]) -> Any:
+    if types.NoneType in args:
+        return convert(args[0], value, place, problems)
+    if not isinstance(value, dict):
+        return _wrong(value, "a table", place, problems)
+    kinds = {get_args(get_type_hints(choice)["kind"])[0]: choice for choice in args}
+    kind = value.get("kind")
+    if isinstance(kind, str) and kind in kinds:
+        return convert(kinds[kind], value, place, problems)
+    if kind is None:
+        problems.append(f"{place}.kind: missing, wanted {' or '.join(map(_show, kinds))}")
+        return None
+    return _literal(tuple(kinds), kind, f"{place}.kind", problems)
 
 
 def _literal(args: tuple[Any, ...], value: object, place: str, problems: list[str]) -> Any:
@@ -142,7 +157,8 @@ def _tuple(args: tuple[Any, ...], value: object, place: str, problems: list[str]
     many = args[-1] is Ellipsis
     if not isinstance(value, (list, tuple)) or not (many or len(value) == len(args)):
         return _wrong(value, "a list" if many else "a range [low, high]", place, problems)
-    items = tuple(convert(args[0], item, place, problems) for item in value)
+    places = [f"{place}[{n}]" if isinstance(item, dict) else place for n, item in enumerate(value, 1)]
+    items = tuple(convert(args[0], item, where, problems) for item, where in zip(value, places, strict=True))
     if not many and None not in items and items[0] > items[1]:
         return _wrong(value, "the lower number first", place, problems)
     return items
@@ -164,6 +180,17 @@ def _wrong(value: object, wanted: str, place: str, problems: list[str], got: str
     return None
 
 
+def toml(value: object) -> str:
+    """A value on one line of TOML, which reads back as the same; what TOML has no word for, as a string."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{toml(str(key))} = {toml(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(toml, value)) + "]"
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return json.dumps(value, default=str, ensure_ascii=False).replace("\x7f", r"\u007f")
+
+
 def _show(value: object) -> str:
     """A value as TOML would write it, cut short."""
     if isinstance(value, bool):
@@ -176,8 +203,8 @@ _GENERIC: dict[Any, Callable[[tuple[Any, ...], object, str, list[str]], Any]] = 
     Annotated: _annotated,
     Literal: _literal,
     Mapping: _mapping,
-    Union: _optional,
-    types.UnionType: _optional,
+    Union: _union,
+    types.UnionType: _union,
     tuple: _tuple,
 }
 
@@ -189,3 +216,14 @@ _WANTED: dict[Any, str] = {
     Path: "a path",
     Meter: 'a meter such as "3/4"',
 }
+
+
+def table_of(path: Path, problems: list[str]) -> dict[str, Any]:
+    """A TOML file's contents; empty after appending to `problems`."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        problems.append(f"{path}: cannot be read: {error.strerror}")
+    except ValueError as error:
+        problems.append(f"{path}: not TOML: {error}")
+    return {}

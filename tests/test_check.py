@@ -49,6 +49,20 @@ def bach(write: Write, station: Path) -> None:
     write("channels/scales.toml", 'title = "Scales"\nprefix.style = "bach"\n')
 
 
+def test_a_sink_without_its_password_is_a_problem(station: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RADIO_TEST", raising=False)
+    sink = {"kind": "icecast", "server": "http://icecast.example", "password_env": "RADIO_TEST"}
+    assert found(station, "sinks[1]", sinks=[sink]).remedy == "set RADIO_TEST to the source's password"
+    monkeypatch.setenv("RADIO_TEST", "secret")
+    assert found(station, "sinks[1]", sinks=[sink]) == Finding("sinks[1]", "icecast http://icecast.example")
+
+
+def test_a_sink_whose_folder_is_none_is_a_problem(station: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert found(station, "sinks[1]", sinks=[{"kind": "record", "folder": tmp_path / "file" / "in"}]).remedy
+    assert not found(station, "sinks[1]", sinks=[{"kind": "record", "folder": tmp_path / "new"}]).remedy
+
+
 def test_a_style_that_the_model_has_not_learned_is_a_problem(station: Path, model: Path, write: Write) -> None:
     write("channels/rags.toml", 'title = "Rags"\nprefix.style = "ragtime"\n')
     assert found(station, "model", composer="model", model=model).detail == "has never heard the style of: rags"

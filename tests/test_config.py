@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import string
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from radio.cli import _overrides, parser
 from radio.config import ROOT, ChannelConfig, StationConfig, load
 from radio.errors import ConfigError
 from radio.music.score import Meter
+from radio.sinks import DirectoryConfig, IcecastConfig, RecordConfig
+from radio.tables import toml
 
 
 def problems(path: Path | None, **overrides: object) -> list[str]:
@@ -206,6 +209,101 @@ def test_arguments_load_the_same_configuration_in_another_process(station: Path)
     config = load(station, port=1234, name='A "b" c', only=["scales"], state=station.parent / "s")
     arguments = parser().parse_args(["studio", *config.arguments])
     assert load(arguments.station, **_overrides(arguments)) == config
+
+
+SINKS = """
+[[sinks]]
+kind = "icecast"
+server = "https://icecast.example:8443"
+channels = ["scales"]
+format = "opus"
+public = true
+[[sinks]]
+kind = "record"
+folder = "tapes"
+each = "piece"
+keep_days = 30
+[[sinks]]
+kind = "directory"
+[listing]
+public = true
+address = "https://radio.example"
+languages = ["en", "deu"]
+latitude = 48.2
+longitude = 16
+"""
+
+
+def test_each_kind_of_sink_is_read_with_its_own_keys(station: Path) -> None:
+    station.write_text(SINKS)
+    loaded = load(station).station
+    icecast, record, directory = loaded.sinks
+    assert icecast == IcecastConfig("icecast", "https://icecast.example:8443", ("scales",), "opus", public=True)
+    assert isinstance(record, RecordConfig)
+    assert (record.folder, record.each, record.keep_days) == (station.parent / "tapes", "piece", 30.0)
+    assert directory == DirectoryConfig("directory")
+    assert loaded.listing.languages == ("en", "deu")
+
+
+ICECAST = '[[sinks]]\nkind = "icecast"\nserver = "http://icecast.example"\n'
+RECORD = '[[sinks]]\nkind = "record"\n'
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        ('[[sinks]]\nkind = "icecats"', 'sinks[1].kind: got "icecats", wanted "icecast" or "record" or "directory"'),
+        ('[[sinks]]\nformat = "mp3"', 'sinks[1].kind: missing, wanted "icecast" or "record" or "directory"'),
+        ("[[sinks]]\nkind = [1]", 'sinks[1].kind: got [1], wanted "icecast" or "record" or "directory"'),
+        ("sinks = [3]", "sinks: got 3, wanted a table"),
+        (ICECAST + 'pasword_env = "X"', "sinks[1].pasword_env: unknown key (did you mean password_env?)"),
+        (ICECAST + 'channels = ["scale"]', "sinks[1].channels: scale: no such channel (did you mean scales?)"),
+        (ICECAST + 'format = "mp4"', "sinks[1].format: mp4: not to be had here (did you mean mp3?)"),
+        (ICECAST + 'format = "wav"', "sinks[1].format: wav: not to be had here, wanted one of: mp3, opus, aac"),
+        (ICECAST + 'mount = "live/{channel}"', "sinks[1].mount: got live/{channel}, wanted a path that begins with /"),
+        (ICECAST + 'mount = "/live"', "sinks[1].mount: got /live, wanted {channel} in it, since it is for several"),
+        (ICECAST + 'mount = "/{chanel}"', "sinks[1].mount: {chanel}: not known (did you mean channel?)"),
+        (ICECAST + 'mount = "/{channel"', "sinks[1].mount: got /{channel: expected '}' before end of string"),
+        ('[[sinks]]\nkind = "icecast"', "sinks[1].server: missing"),
+        ('[[sinks]]\nkind = "icecast"\nserver = "x:80"', "sinks[1].server: got x:80, wanted an address such as"),
+        (ICECAST + RECORD + 'each = "day"', 'sinks[2].each: got "day", wanted "hour" or "piece"'),
+        (RECORD + 'name = "../{channel}"', "sinks[1].name: got ../{channel}, wanted the path of a file within"),
+        (RECORD + 'name = "{channel!r}"', "sinks[1].name: {channel!r}: not known (did you mean channel?)"),
+        (RECORD + 'name = "{titel} {channel}"', "sinks[1].name: {titel}: not known (did you mean title?)"),
+        (RECORD + "keep_days = 0", "sinks[1].keep_days: out of range: got 0, wanted 0.01 to 36500 days"),
+        ('[[sinks]]\nkind = "directory"', "sinks[1].kind: a directory needs listing.address"),
+        ('[listing]\naddress = "radio.example"', "listing.address: got radio.example, wanted an address such as"),
+        ('[listing]\ncountry = "Austria"', "listing.country: got Austria, wanted two letters (ISO 3166-1)"),
+        ("[listing]\nlatitude = 48.2", "listing.latitude, listing.longitude: got one of them, wanted both"),
+    ],
+)
+def test_a_mistake_in_a_sink_is_named_with_its_number_and_key(station: Path, lines: str, problem: str) -> None:
+    station.write_text(lines)
+    found = [line.removeprefix("station.toml: ") for line in problems(station)]
+    assert any(line.startswith(problem) for line in found), found
+
+
+def test_sinks_given_as_overrides_reach_another_process(station: Path) -> None:
+    sinks = [{"kind": "record", "folder": "tapes", "name": 'Ü "{channel}" 🎹\x7f\\', "cue": False, "keep_days": 1.5}]
+    config = load(station, sinks=sinks)
+    arguments = parser().parse_args(["studio", *config.arguments])
+    assert load(arguments.station, **_overrides(arguments)) == config
+    assert config.station.sinks[0] == RecordConfig(
+        "record", folder=Path.cwd() / "tapes", name='Ü "{channel}" 🎹\x7f\\', cue=False, keep_days=1.5
+    )
+
+
+plain = (
+    st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.text(st.characters(exclude_categories=["Cs"]))
+)
+values = st.recursive(
+    plain, lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner)
+)
+
+
+@given(values)
+def test_a_value_written_as_toml_reads_back(value: object) -> None:
+    assert repr(tomllib.loads(f"value = {toml(value)}")["value"]) == repr(value)
 
 
 def test_the_stations_own_channels_load() -> None:

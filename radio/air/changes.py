@@ -100,6 +100,7 @@ def apply(station: Station, new: Config) -> Changes:
         station.on_open(added, added.channel.position())
     for name in found.changed:
         _change(station, station.transmissions[name], config)
+    station.on_settled()
     return found
 
 

@@ -1,6 +1,6 @@
 """The head of an audio response, written by hand: never chunked, no length, in the words that players know.
 
-Pure. The icy-* headers are those of SHOUTcast and Icecast.
+Pure. The icy-* headers are those of SHOUTcast and Icecast, and of stream-meta.info.
 """
 
 from __future__ import annotations
@@ -11,7 +11,21 @@ from http import HTTPStatus
 from radio.config import ChannelConfig, StationConfig
 from radio.formats import RATE, Format
 
-EXPOSED = "icy-br, icy-description, icy-genre, icy-metaint, icy-name, icy-sr, icy-url, X-Radio-Frame"
+LISTED = (
+    "icy-version",
+    "icy-index-metadata",
+    "icy-do-not-index",
+    "icy-logo",
+    "icy-main-stream-url",
+    "icy-country-code",
+    "icy-country-subdivision-code",
+    "icy-language-codes",
+    "icy-geo-lat-long",
+)
+"""Headers for directories (stream-meta.info, version 2)."""
+EXPOSED = ", ".join(
+    ("icy-br, icy-description, icy-genre, icy-metaint, icy-name, icy-pub, icy-sr, icy-url, X-Radio-Frame", *LISTED)
+)
 CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
@@ -50,8 +64,9 @@ def headers(
         "icy-url": station.url,
         "icy-br": str(rate or ""),
         "icy-sr": str(RATE),
-        "icy-pub": "0",
+        "icy-pub": str(int(station.listing.public)),
         "ice-audio-info": f"channels=2;samplerate={RATE}" + (f";bitrate={rate}" if rate else ""),
+        **{name: str(value) for name, value in listed(station, f"/{channel.name}.{form.extension}").items()},
         **CORS,
     }
     if metaint:
@@ -59,6 +74,26 @@ def headers(
     if frame is not None:
         own["X-Radio-Frame"] = str(frame)
     return {name: latin(value) for name, value in own.items() if value}
+
+
+def listed(station: StationConfig, path: str = "") -> dict[str, str | int]:
+    """What directories are told: of `LISTED` all that is known or, where they may not list it, that they may not.
+
+    `path`: of the mount; empty: of none.
+    """
+    own = station.listing
+    told: dict[str, str | int] = {"icy-version": 2, "icy-index-metadata": 1}
+    if not own.public:
+        return {**told, "icy-do-not-index": 1}
+    more = {
+        "icy-logo": own.logo,
+        "icy-main-stream-url": own.address.rstrip("/") + path if own.address and path else "",
+        "icy-country-code": own.country.upper(),
+        "icy-country-subdivision-code": own.subdivision.upper(),
+        "icy-language-codes": ",".join(own.languages).lower(),
+        "icy-geo-lat-long": "" if own.latitude is None else f"{own.latitude},{own.longitude}",
+    }
+    return told | {name: value for name, value in more.items() if value}
 
 
 def head(version: tuple[int, int], fields: Mapping[str, str], status: int = 200) -> bytes:

@@ -76,4 +76,9 @@ def filler(phase: Phase, metaint: int) -> bytes:
     if not size:
         return b""
     body = size - TAG + metaint * (size < TAG)
-    return b"ID3\4\0\0" + bytes(body >> shift & 0x7F for shift in (21, 14, 7, 0)) + bytes(body)
+    return b"ID3\4\0\0" + syncsafe(body) + bytes(body)
+
+
+def syncsafe(size: int) -> bytes:
+    """A size below 2**28 as ID3v2.4 writes it: seven bits a byte."""
+    return bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0))

@@ -106,14 +106,14 @@ class Listener:
             self.transport.close()
 
 
-def small_send_buffer(transport: asyncio.Transport) -> None:
+def small_send_buffer(transport: asyncio.BaseTransport) -> None:
     """Keeps the kernel from holding megabytes for one who never reads, and the loop from buffering at all."""
     own = transport.get_extra_info("socket")
     if own is not None:
         own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
 
-def reset(transport: asyncio.Transport) -> None:
+def reset(transport: asyncio.WriteTransport) -> None:
     """Ends a connection with RST: what it never took is thrown away, and nothing lingers in FIN-WAIT."""
     own = transport.get_extra_info("socket")
     if own is not None:

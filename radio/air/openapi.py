@@ -102,21 +102,60 @@ def _listening(station: StationConfig) -> Json:
         "404": missing,
         "503": _error("Not on the air yet, full, or no studio to make the format."),
     }
-    lists = {"200": _plain("A playlist.", "audio/x-mpegurl"), "404": missing}
     return {
         "/{channel}.{extension}": {
             "get": _operation("listen", "Listen", answers, [CHANNEL, extension, titles, _query("tune", TUNE)])
         },
-        "/{channel}.m3u": {"get": _operation("listen", "A channel as a playlist (M3U)", lists, [CHANNEL])},
-        "/{channel}.pls": {
+        **_playlists(missing),
+        **_hls(missing),
+    }
+
+
+PLAYLISTS = {
+    "m3u": ("M3U", "audio/x-mpegurl"), "pls": ("PLS", "audio/x-scpls"), "xspf": ("XSPF", "application/xspf+xml")
+}  # fmt: skip
+
+
+def _playlists(missing: Json) -> Json:
+    found: Json = {}
+    for ending, (name, kind) in PLAYLISTS.items():
+        answers = {"200": _plain("A playlist.", kind)}
+        found[f"/radio.{ending}"] = {"get": _operation("listen", f"All channels as a playlist ({name})", answers)}
+        found[f"/{{channel}}.{ending}"] = {
+            "get": _operation("listen", f"A channel as a playlist ({name})", {**answers, "404": missing}, [CHANNEL])
+        }
+    outline = {"200": _plain("An outline.", "text/x-opml")}
+    return {**found, "/radio.opml": {"get": _operation("listen", "All channels as an outline (OPML)", outline)}}
+
+
+def _hls(missing: Json) -> Json:
+    playlist = _plain("A playlist.", "application/vnd.apple.mpegurl")
+    kind = _in_path("kind", "Up to now, or all that is kept.", enum=["m3u8", "rewind.m3u8"])
+    form = _in_path("form", "The bit rate.")
+    session = _in_path("session", "What a player is known by.")
+    name = _in_path("name", "As a playlist has it.")
+    reload = [_query("_HLS_msn", "Answer when this segment is there."), _query("_HLS_part", "Or this part of it.")]
+    skip = _query("_HLS_skip", "YES: only what is new of a rewind playlist.")
+    answers = {
+        "200": playlist, "400": _error("Nothing that a playlist leads to."), "404": missing,
+        "503": _error("Not on the air yet, full, or no part in time."),
+    }  # fmt: skip
+    live = _in_path("kind", "Up to now, or all that is kept.", enum=["live", "rewind"])
+    return {
+        "/{channel}.{kind}": {
+            "get": _operation("listen", "HLS: the bit rates", {"200": playlist, "404": missing}, [CHANNEL, kind])
+        },
+        "/hls/{session}/{channel}/{form}/{kind}.m3u8": {
+            "get": _operation("listen", "HLS: a playlist", answers, [session, CHANNEL, form, live, *reload, skip])
+        },
+        "/hls/{channel}/{form}/{name}": {
             "get": _operation(
                 "listen",
-                "A channel's mounts as a playlist (PLS)",
-                {**lists, "200": _plain("A playlist.", "audio/x-scpls")},
-                [CHANNEL],
+                "HLS: a segment, a part, or what comes first",
+                {"200": _plain("A fragment of MP4.", "audio/mp4"), "404": missing},
+                [CHANNEL, form, name],
             )
         },
-        "/radio.m3u": {"get": _operation("listen", "All channels as a playlist", {"200": lists["200"]})},
     }
 
 
@@ -145,6 +184,20 @@ def _status() -> Json:
         },
         "/healthz": {"get": _operation("status", "Whether the station plays", health)},
         "/metrics": {"get": _operation("status", "Figures for Prometheus", {"200": figures})},
+        "/status-json.xsl": {
+            "get": _operation("status", "Status as Icecast 2.4 has it", {"200": _json("icestats.", {"type": "object"})})
+        },
+        "/streaminfo.json": {
+            "get": _operation("status", "What directories read of the station", {"200": _json("Listed.", {})})
+        },
+        "/{channel}/streaminfo.json": {
+            "get": _operation(
+                "status",
+                "What directories read of a channel",
+                {"200": _json("Listed.", {}), "404": _error("No such channel, with near names.")},
+                [CHANNEL],
+            )
+        },
         "/openapi.json": {
             "get": _operation("status", "This description", {"200": _json("OpenAPI 3.1.", {"type": "object"})})
         },

@@ -1,4 +1,4 @@
-"""The web server: mounts, feeds, playlists, status and the page, and the order in which the air starts and ends."""
+"""The web server: mounts, feeds, documents, status and the page, and the order in which the air starts and ends."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
-from radio.air import access, admin, docs, feed, hls_server, metrics, playlists
+from radio.air import access, admin, docs, documents, feed, hls_server, metrics
 from radio.air.answers import STATION, near, problem, transmission
 from radio.air.changes import reload
 from radio.air.head import CORS, head, headers
 from radio.air.listener import Listener, Who
 from radio.air.receiver import Receiver
-from radio.air.station import Mount, Station, Transmission
+from radio.air.sinks.keeper import Sinks
+from radio.air.station import Mount, Station
 from radio.air.status import health, status
 from radio.air.supervisor import Supervisor, studio_command
 from radio.air.tls import Certificate
@@ -47,7 +48,7 @@ def application(station: Station, log: logging.Logger | None = None) -> web.Appl
     app.router.add_get("/", _page)
     app.router.add_get("/status.json", _status)
     app.router.add_get("/healthz", _health)
-    app.router.add_get("/radio.m3u", _all_channels)
+    app.router.add_routes(documents.routes())
     metrics.add_routes(app, station)
     docs.add_routes(app, station, WEB)
     admin.add_routes(app, station)
@@ -56,8 +57,6 @@ def application(station: Station, log: logging.Logger | None = None) -> web.Appl
     app.router.add_get("/{channel:[^/.]+}/feed", _feed)
     app.router.add_get("/{channel:[^/.]+}/events", _events)
     app.router.add_routes(hls_server.routes())
-    app.router.add_get("/{channel:[^/.]+}.m3u", _m3u)
-    app.router.add_get("/{channel:[^/.]+}.pls", _pls)
     app.router.add_get("/{channel:[^/.]+}.{extension:[^/]+}", _audio)
     # Endless responses end here, before the server waits for their handlers.
     app.on_shutdown.append(_sign_off)
@@ -176,38 +175,6 @@ async def _events(request: web.Request) -> web.StreamResponse:
     return found if isinstance(found, web.Response) else await feed.server_sent(request, found.feed, request.query)
 
 
-def _entries(request: web.Request, found: Transmission) -> list[playlists.Entry]:
-    own = request.app[STATION].config.station
-    scheme = request.headers.get("X-Forwarded-Proto", request.scheme)
-    return [
-        (f"{found.config.title} – {own.name}", f"{scheme}://{request.host}{mount.path}")
-        for mount in found.mounts.values()
-    ]
-
-
-async def _m3u(request: web.Request) -> web.Response:
-    found = transmission(request)
-    if isinstance(found, web.Response):
-        return found
-    return _text(playlists.m3u(_entries(request, found)[:1]), playlists.M3U)
-
-
-async def _pls(request: web.Request) -> web.Response:
-    found = transmission(request)
-    if isinstance(found, web.Response):
-        return found
-    return _text(playlists.pls(_entries(request, found)), playlists.PLS)
-
-
-async def _all_channels(request: web.Request) -> web.Response:
-    entries = [_entries(request, found)[0] for found in request.app[STATION].transmissions.values()]
-    return _text(playlists.m3u(entries), playlists.M3U)
-
-
-def _text(text: str, content_type: str) -> web.Response:
-    return web.Response(body=text.encode(), headers={"Content-Type": content_type, **CORS})
-
-
 async def _status(request: web.Request) -> web.Response:
     return web.json_response(status(request.app[STATION]), headers={**CORS, "Cache-Control": "no-store"})
 
@@ -230,13 +197,15 @@ async def on_air(config: Config, *, supervise: bool) -> AsyncIterator[tuple[Stat
     """The station with all its parts running, and the address it is heard at. Parts end in the opposite order.
 
     Raises:
-        MissingError: the port is in use, or the link's address is; or the access log cannot be written.
+        MissingError: the port is in use, or the link's address is; the access log cannot be written; or a sink has not
+            what it needs.
         ConfigError: the certificate cannot be used.
     """
     station = Station(config)
     own = config.station
     certificate = Certificate(own.tls_certificate, own.tls_key) if own.tls_certificate else None
     async with (
+        Sinks(station),
         AsyncTasks() as tasks,
         Receiver(station).listening(own.address),
         access.writing(own.access_log) as accesses,

@@ -49,6 +49,8 @@ class Mount:
         self._turns: tuple[set[Listener], ...] = tuple(set() for _ in range(EACH))
         """The same, by when they are written to."""
         self._turn = 0
+        self.receptions = 0
+        """Sinks that take what is sent here."""
         self.heard = -LINGER
         """When somebody listened, or wanted to, last."""
         self.news = asyncio.Event()
@@ -153,7 +155,7 @@ class Transmission:
     def choose(self, now: float) -> None:
         """Asks the studio for the formats that are listened to, or were until lately."""
         for form, mount in self.mounts.items():
-            mount.heard = now if mount.listeners else max(mount.heard, self.hls.heard(form))
+            mount.heard = now if mount.listeners or mount.receptions else max(mount.heard, self.hls.heard(form))
         heard = (form for form, mount in self.mounts.items() if now - mount.heard < LINGER)
         self.channel.formats = tuple(heard)
 
@@ -195,6 +197,8 @@ class Station:
         self.on_credit: Callable[[Channel], None] = lambda channel: None
         self.on_open: Callable[[Transmission, Position], None] = lambda transmission, position: None
         self.on_close: Callable[[str], None] = lambda name: None
+        self.on_settled: Callable[[], None] = lambda: None
+        """Called when channels were added, changed or removed."""
         self.started = clock()
         self.report: dict[str, Any] = {}
         self.studio = "starting"
@@ -203,6 +207,8 @@ class Station:
         """Times a studio has connected."""
         self.studio_pid: int | None = None
         self.troubles: dict[str, str] = {}
+        self.sinks: Callable[[], list[dict[str, Any]]] = list
+        """What is told of each sink."""
 
     @property
     def listeners(self) -> int:

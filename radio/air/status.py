@@ -22,6 +22,7 @@ def status(station: Station) -> dict[str, Any]:
             "report": station.report,
         },
         "listeners": station.listeners,
+        "sinks": station.sinks(),
         "channels": {name: _channel(station, one) for name, one in station.transmissions.items()},
     }
 

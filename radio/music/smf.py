@@ -326,7 +326,7 @@ def _conductor(bars: Sequence[Bar], title: str, key: str, text: str, scale: int)
     if text:
         events.append((0, mido.MetaMessage("text", text=text)))
     if key:
-        events.append((0, mido.MetaMessage("key_signature", key=_signature(key))))
+        events.append((0, mido.MetaMessage("key_signature", key=signature(key))))
     tick, before = 0, set[str]()
     for bar in bars:
         beats, unit = bar.meter
@@ -342,7 +342,7 @@ def _conductor(bars: Sequence[Bar], title: str, key: str, text: str, scale: int)
     return _track([*events, (tick, mido.MetaMessage("marker", text=midi.END))])
 
 
-def _signature(key: str) -> str:
+def signature(key: str) -> str:
     """A key as mido spells its signature: "Bb", "F#m"."""
     return keys.transpose(key, 0).replace(" major", "").replace(" minor", "m")
 
