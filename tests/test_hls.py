@@ -273,6 +273,21 @@ async def test_a_reload_ends_in_time_where_no_part_comes(
     assert time.monotonic() - began < 5
 
 
+async def test_those_who_wait_are_let_go_as_the_station_signs_off(air: Air, session: ClientSession) -> None:
+    player = await tune_in(air, session)
+    playlist = hlscheck.parse(await player.load())
+    reload = f"{player.address}?_HLS_msn={playlist.segments[-1].number + 1}"
+    waiting = [asyncio.create_task(session.get(url)) for url in (reload, urljoin(player.address, playlist.hint))]
+    done, _ = await asyncio.wait(waiting, timeout=0.3)
+    assert not done
+    air.station.close()
+    statuses = []
+    for answer in await asyncio.wait_for(asyncio.gather(*waiting), 5):
+        statuses.append(answer.status)
+        answer.release()
+    assert statuses == [503, 404]
+
+
 @pytest.mark.parametrize(
     ("path", "code", "words"),
     [

@@ -58,6 +58,8 @@ class Variant:
         """When somebody wanted it last."""
         self.news = asyncio.Event()
         """Wakes those who wait for a part."""
+        self.closed = False
+        """Whether no part will come any more."""
         self._titles: deque[Title] = deque()
         self._next: int | None = None
         """The packet that the next part begins with; None as long as nothing can be made."""
@@ -208,8 +210,9 @@ class Hls:
                 variant.clear()
 
     def close(self) -> None:
-        """Drops everything, and wakes those who wait for more."""
+        """Ends all waiting."""
         for variant in self.variants.values():
+            variant.closed = True
             variant.clear()
 
     def others(self, form: str) -> list[Other]:

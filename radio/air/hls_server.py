@@ -10,6 +10,7 @@ import asyncio
 import re
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 
 from aiohttp import hdrs, web
 
@@ -130,13 +131,11 @@ def _come(variant: Variant, wanted: Wanted | None) -> bool:
 
 async def _until(variant: Variant, condition: Callable[[], bool]) -> bool:
     """Waits until the condition holds, which may be so after a part has come; False if it does not in time."""
-    try:
+    with suppress(TimeoutError):
         async with asyncio.timeout(PATIENCE):
-            while not condition():
+            while not condition() and not variant.closed:
                 await variant.news.wait()
-    except TimeoutError:
-        return False
-    return True
+    return condition()
 
 
 async def _file(request: web.Request) -> web.Response:
