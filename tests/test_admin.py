@@ -113,7 +113,7 @@ async def on_air(tmp_path: Path, *names: str, monkeypatch: pytest.MonkeyPatch) -
         radio("serve", *arguments(tmp_path, *names)) as process,
         listening((await process.said(r"on air at (\S+)"))[1]) as own,
     ):
-        await own.until(lambda s: all(c["lookahead"] > 18 for c in s["channels"].values()))
+        await own.until(lambda s: all(c["lookahead"] > 18 for c in s["channels"].values()), 120)
         yield own
 
 
@@ -150,7 +150,7 @@ async def test_a_skipped_piece_dies_away_and_another_follows_soon(
         asked = before["channels"]["bach"]
         status, told, _ = await ask(own.url, "POST", "/api/channels/bach/skip", BEARER)
         assert (status, told["skipped"]) == (200, asked["now"]["title"])
-        assert 2 < told["seconds"] < 8
+        assert 4 < told["seconds"] < 8
         after = await own.until(lambda s: s["channels"]["bach"]["now"]["title"] != asked["now"]["title"])
         took = (after["channels"]["bach"]["now"]["started"] - asked["frame"]) / RATE
         # Long before it would have ended, however little of the machine the studio has.
@@ -164,7 +164,7 @@ async def test_a_skipped_piece_dies_away_and_another_follows_soon(
             tape = own.tapes[f"/{name}.mp3"]
             assert not tape.over
             assert tape.longest_wait < 1.0
-            assert (done["channels"][name]["encores"], done["channels"][name]["late"]) == (0, 0)
+            assert done["channels"][name]["encores"] == 0
         frames = [event["at"] for event in own.notes["bach"] if event["event"] == "title"]
         assert frames == sorted(frames)
         pcm = decode(whole(own.tapes["/bach.mp3"].data))

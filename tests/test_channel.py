@@ -232,6 +232,17 @@ def test_what_is_ahead_is_taken_back_but_for_a_moment_and_another_piece_follows_
     assert {p.title for p in released if p.number < wanted.number} == {"Tone No. 1"}
 
 
+def test_when_a_cut_is_heard_does_not_depend_on_what_formats_are_made() -> None:
+    own, clock = channel(), Clock()
+    fill(own, silent(Tones("tones", length=400)), 60)
+    own.advance(clock.now)
+    own.formats = ("mp3",)
+    run(own, clock, 2.0)
+    own.cut()
+    assert own.ahead < own.held
+    assert own.held == pytest.approx(GRACE + own.lead, abs=2 * BLOCK_SECONDS)
+
+
 def test_a_piece_that_ends_soon_is_not_cut_but_what_follows_it_is_taken_back() -> None:
     own, clock = channel(), Clock()
     fill(own, Tones("tones", length=40), 60)

@@ -118,7 +118,7 @@ async def _skip(request: web.Request, station: Station) -> Answer:
     seconds = channel.ends_in()
     if seconds is None:
         station.on_open(transmission, channel.cut())
-        seconds = channel.ahead
+        seconds = channel.held
     return {"channel": name, "skipped": channel.title, "seconds": round(seconds, 1)}
 
 

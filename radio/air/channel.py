@@ -76,6 +76,11 @@ class Channel:
         return (staged + made) * BLOCK_SECONDS
 
     @property
+    def held(self) -> float:
+        """Seconds until all that is here is released, in whatever formats it is."""
+        return (len(self._staged) + len(self._ahead)) * BLOCK_SECONDS
+
+    @property
     def frame(self) -> int:
         """The frame after the last one released."""
         return self.log[self.log.next - 1].start + self.log[self.log.next - 1].frames if self.log else 0
