@@ -26,6 +26,8 @@ from dataclasses import asdict, dataclass, field
 BUFFER = 1 << 16
 INPUT = 0
 """Where it is asked."""
+SHORTEST = 0.05
+"""Seconds of a stall that is counted: a burst that comes in two pieces is none."""
 SMALL = 4096
 """Bytes of the receive buffer of one who never reads."""
 GONE = select.EPOLLHUP | select.EPOLLERR
@@ -127,7 +129,7 @@ class Crowd:
             self.heard.wait = max(self.heard.wait, now - ear.last)
             dry = now - ear.first - ear.received / ear.rate
             if dry > 0:
-                self.heard.stalls += 1
+                self.heard.stalls += dry > SHORTEST
                 self.heard.stalled = max(self.heard.stalled, dry)
                 ear.first += dry
             ear.last, ear.received = now, ear.received + count

@@ -65,13 +65,14 @@ apt_install() {
     return "$installed"
 }
 
-# Debian starts a server as it is installed, and Icecast would take port 8000. Where there is no policy on that, there is
-# one for as long as it takes (invoke-rc.d(8), https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt).
+# Debian starts a server as it is installed: Icecast would take port 8000, nginx port 80. Where there is no policy on
+# that, there is one for as long as it takes
+# (invoke-rc.d(8), https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt).
 policy=/usr/sbin/policy-rc.d
 hold_servers() {
     held=
     [ ! -e "$policy" ] || return 0
-    printf '#!/bin/sh\ncase " $* " in *" icecast2 "*) exit 101 ;; esac\n' | as_root tee "$policy" >/dev/null
+    printf '#!/bin/sh\ncase " $* " in *" icecast2 "* | *" nginx "*) exit 101 ;; esac\n' | as_root tee "$policy" >/dev/null
     as_root chmod 755 "$policy"
     held=yes
     trap 'release_servers; exit 130' INT TERM

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import ClientSession
+
+from ports import answers, free_port
 
 PASSWORD = "häckme:1"
 SHARE = "/usr/share/icecast2"
@@ -31,12 +32,6 @@ CONFIGURATION = """<icecast>
 </icecast>
 """
 OWNER = "<changeowner><user>nobody</user><group>nogroup</group></changeowner>"
-
-
-def free_port() -> int:
-    """A port that nobody listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -77,22 +72,9 @@ async def icecast(folder: Path, port: int = 0) -> AsyncIterator[Icecast]:
         "icecast2", "-c", str(path), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
     )
     try:
-        await _listening(port, process)
+        await answers(port, process)
         yield Icecast(port, process)
     finally:
         if process.returncode is None:
             process.kill()
         await process.wait()
-
-
-async def _listening(port: int, process: asyncio.subprocess.Process) -> None:
-    async with asyncio.timeout(60):
-        while True:
-            assert process.returncode is None, f"icecast2 ended with status {process.returncode}"
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.05)
-            else:
-                writer.close()
-                return

@@ -7,7 +7,6 @@ import configparser
 import os
 import re
 import shutil
-import socket
 import subprocess
 import tomllib
 from collections.abc import AsyncIterator
@@ -21,6 +20,7 @@ import yaml
 from aiohttp import ClientSession
 
 from onair import arguments, listening, radio
+from ports import answers, free_port
 from radio.config import ROOT
 from radio.formats import RATE
 from test_tls import make
@@ -138,24 +138,6 @@ def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
 
 
 # --- proxies and relays ---
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
-
-
-async def answers(port: int) -> None:
-    """Waits until somebody listens at a port."""
-    async with asyncio.timeout(60):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.05)
-            else:
-                writer.close()
-                return
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from icecast import free_port
+from ports import free_port
 from radio.air.sinks import directory
 from radio.air.sinks.directory import LEAST, LOST, MOST, REFUSED, USUAL, Answer, parse
 from radio.sinks import DirectoryConfig, ListingConfig

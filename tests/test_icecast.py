@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from icecast import PASSWORD, free_port, icecast
+from icecast import PASSWORD, icecast
+from ports import free_port
 from radio import ogg
 from radio.air.icy import clean
 from radio.air.sinks.icecast import fields
