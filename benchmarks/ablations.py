@@ -30,8 +30,9 @@ from radio.composer.compose import compose
 from radio.composer.corpus import Corpus
 from radio.composer.kit import panel as kit
 from radio.composer.kit.fidelity import Labelled
-from radio.config import ChannelConfig, load
+from radio.config import load
 from radio.music.score import Bar, Piece
+from radio.settings import ChannelConfig
 
 CHANNELS = ("bach", "chopin", "quartets", "folk", "ragtime", "jazz", "hymns", "lofi")
 SAMPLING = (("guidance", 1.0), ("guidance", 1.5), ("guidance", 2.5), ("temperature", 0.9), ("temperature", 0.95))

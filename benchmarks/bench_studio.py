@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 from measuring import show
 
-from radio.config import StationConfig, load
+from radio.config import load
 from radio.formats import BLOCK, RATE
 from radio.link import Credit, Position, pack
 from radio.music.events import NoteEvent
+from radio.settings import StationConfig
 from radio.studio import soundfont
 from radio.studio.encoders import CODECS, encoder
 from radio.studio.encodings import Encodings

@@ -19,8 +19,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from radio.config import Config, StationConfig, read
+from radio.config import Config, read
 from radio.errors import MissingError
+from radio.settings import StationConfig
 from radio.sinks import IcecastConfig, RecordConfig
 from radio.styles import unheard
 

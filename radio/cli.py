@@ -22,7 +22,8 @@ from radio.errors import RadioError
 from radio.training import add_model_commands
 
 if TYPE_CHECKING:
-    from radio.config import Config, StationConfig
+    from radio.config import Config
+from radio.settings import StationConfig
 
 STATION_OPTIONS = ("host", "port", "only", "channels", "model", "composer", "soundfont", "device", "threads", "seed")
 """Options that stand for the station's key of the same name."""

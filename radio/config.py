@@ -1,6 +1,5 @@
-"""The configuration: one `station.toml` (optional) and one file for each channel, as frozen values.
+"""The configuration: one `station.toml` (optional) and one file for each channel, as frozen values (`radio.settings`).
 
-Defaults live here, in the fields, and nowhere else; TOML and the command line only override them.
 `load` reads every file and raises one ConfigError with every problem of all of them. It touches no
 network, no model and no torch. Secrets come from the environment, under names that the configuration says.
 """
@@ -12,14 +11,14 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from radio import remote
+from radio import dayparts, remote
 from radio.errors import ConfigError
-from radio.formats import FORMATS, Format
-from radio.music.score import Meter
-from radio.sinks import ListingConfig, SinkConfig, listing_problems, placed, sink_problems
-from radio.tables import Within, few, make, near, table_of, toml
+from radio.formats import FORMATS
+from radio.settings import ChannelConfig, StationConfig
+from radio.sinks import listing_problems, placed, sink_problems
+from radio.tables import few, make, near, table_of, toml
 
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout, which holds the channels and the model that come with the program."""
@@ -28,174 +27,6 @@ RESERVED = (
     "streaminfo",
 )  # fmt: skip
 """Paths of the web server that a channel may not take."""
-
-Tempo = Annotated[float, Within(20, 400, "beats a minute")]
-Length = Annotated[int, Within(4, 256, "bars")]
-Program = Annotated[int, Within(0, 127, "(General MIDI)")]
-PositiveSeconds = Annotated[float, Within(0.5, 600, "seconds")]
-Shape = Literal["free", "binary", "ternary", "rondo", "strophic", "variations", "aaba", "verse-chorus"]
-"""`radio.music.shapes`, whose import would cost every command numpy's."""
-Strength = Annotated[float, Within(0, 4, "(1: as it comes)")]
-
-
-@dataclass(frozen=True, slots=True)
-class StationConfig:
-    """The station: `station.toml`."""
-
-    name: str = "Generative Radio"
-    description: str = "Music composed while you listen."
-    url: str = ""
-    """Home page, sent to listeners as icy-url."""
-    host: str = "0.0.0.0"
-    port: Annotated[int, Within(0, 65535)] = 8000
-    """0: any free port."""
-    channels: Path = Path("channels")
-    """Folder of the channels' TOML files."""
-    only: tuple[str, ...] = ()
-    """Names of the channels to run; empty: all of the folder."""
-    model: Path = Path("models/base")
-    """Folder with the composer's weights and `config.json`."""
-    composer: Literal["model", "scale"] = "model"
-    """"scale" plays scales without a model: sound on a machine that has nothing yet."""
-    soundfont: Path | None = None
-    """None: the one found on the system."""
-    formats: tuple[str, ...] = tuple(FORMATS)
-    """Of `radio.formats.FORMATS`; every channel is sent in each, which costs nothing while nobody listens to it."""
-    bitrate: Literal[64, 80, 96, 112, 128, 160, 192, 224, 256, 320] = 128
-    """MP3, kbit/s, constant."""
-    opus_bitrate: Annotated[int, Within(32, 256, "kbit/s")] = 96
-    aac_bitrate: Annotated[int, Within(64, 320, "kbit/s")] = 128
-    lookahead: PositiveSeconds = 20.0
-    """How far the studio works ahead of the clock: the longest absence nobody hears."""
-    burst: Annotated[float, Within(2, 30, "seconds")] = 4.0
-    """Sound sent at once to a listener who joins."""
-    feed_lead: Annotated[float, Within(0, 30, "seconds")] = 2.0
-    """How long before their sound the feed sends events."""
-    hls_window: Annotated[float, Within(60, 86400, "seconds")] = 7200.0
-    """How far one who listens by HLS can go back, if somebody has listened for so long."""
-    hls_memory: Annotated[int, Within(16, 1_000_000, "MB")] = 512
-    """For all that HLS keeps; where it does not do, windows are shorter. Two hours of 128 kbit/s are 120 MB."""
-    loudness: Annotated[float, Within(-36, -8, "LUFS")] = -16.0
-    """Integrated loudness of every channel (EBU R128)."""
-    state: Path = Path("state")
-    """Folder for what a restarted studio continues from; beside `station.toml` if relative."""
-    link: str = ""
-    """Where studio and air meet: a unix socket's path, or host:port; empty: `link.sock` in `state`."""
-    threads: Annotated[int, Within(1, 256)] = 1
-    """Threads of torch in the composer. A step on a CPU takes one; a row is begun, and drawn from, with these."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    max_listeners: Annotated[int, Within(1, 1_000_000)] = 20000
-    seed: int | None = None
-    """None: different music at every start."""
-    log: Literal["text", "json"] = "text"
-    """How the log is written to standard error: lines for people, or a JSON object a line."""
-    access_log: Path | None = None
-    """File of a line for each request, a listener's as it ends; None: none. It may be moved away at any time."""
-    proxies: tuple[str, ...] = ()
-    """Addresses and networks of proxies before the station: what they say in X-Forwarded-For is believed."""
-    tls_certificate: Path | None = None
-    """File (PEM) for https; it may be replaced at any time. None: http, as behind a proxy that sees to https."""
-    tls_key: Path | None = None
-    """None: in the same file."""
-    admin_token: str = field(default="", repr=False)
-    """The secret of the addresses under /api, better given as RADIO_ADMIN_TOKEN; empty: there are none."""
-    sinks: tuple[SinkConfig, ...] = ()
-    """What channels are sent to besides listeners: `radio.sinks`."""
-    listing: ListingConfig = field(default_factory=ListingConfig)
-    """What directories are told of the station."""
-
-    @property
-    def address(self) -> str:
-        """The link's address: a unix socket's path, or host:port."""
-        return self.link or str(self.state / "link.sock")
-
-    def kbits(self, form: Format) -> int:
-        """kbit/s of a format; 0: as the sound has it."""
-        return form.kbits if isinstance(form.kbits, int) else int(getattr(self, form.kbits))
-
-
-@dataclass(frozen=True, slots=True)
-class PrefixConfig:
-    """What the planner draws each piece's prefix from. Empty: as the training corpus has it."""
-
-    style: str = ""
-    """Composer or genre; a style the model was trained on."""
-    composer: str = ""
-    forms: tuple[str, ...] = ()
-    keys: tuple[str, ...] = ()
-    meters: tuple[Meter, ...] = ()
-    tempo: tuple[Tempo, Tempo] | None = None
-    """Slowest and fastest, in beats (quarter notes) a minute."""
-    bars: tuple[Length, Length] | None = None
-    """Shortest and longest piece, in bars."""
-    dynamics: bool | None = None
-    """True: music with dynamics of its own; False: flat, for the performer to shape."""
-    timing: Literal["", "guessed", "score", "played"] = ""
-    """Whose the timing is that pieces are to have: the score's, a player's. Empty: as the skeleton has it."""
-    shapes: tuple[Shape, ...] = ()
-    """Forms that pieces are given, each as often as the others; "free": as a work of the corpus has it. Empty: free."""
-    parts: tuple[Annotated[int, Within(1, 6)], ...] = ()
-    """Numbers of programs that sound in a piece, the drum kit counted."""
-
-
-@dataclass(frozen=True, slots=True)
-class SamplingConfig:
-    """How tokens are drawn."""
-
-    temperature: Annotated[float, Within(0, 2)] = 1.0
-    nucleus: Annotated[float, Within(0.05, 1)] = 0.97
-    """Draw among the likeliest tokens whose probabilities add up to this."""
-    guidance: Annotated[float, Within(0, 8)] = 1.0
-    """How hard to push towards the prefix; 1: not at all."""
-    echo: Annotated[float, Within(0, 8)] = 4.0
-    """How closely a bar follows the one that it is planned to resemble: e to this power is what the chances of the
-    other's next note are multiplied by. 0: as closely as the model has it."""
-    fields: Mapping[Literal["onset", "program", "pitch", "duration", "velocity"], Annotated[float, Within(0, 2)]] = (
-        field(default_factory=dict)
-    )
-    """Temperatures of single fields of a note, instead of `temperature`."""
-
-
-@dataclass(frozen=True, slots=True)
-class PerformerConfig:
-    """How freely the score is played. 0: as written; 1: as a player would."""
-
-    dynamics: Strength = 1.0
-    rubato: Strength = 1.0
-    ritardando: Strength = 1.0
-    humanize: Strength = 1.0
-    pedal: bool = False
-    """Sustain pedal, changed with the harmony."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelConfig:
-    """A channel: `channels/<name>.toml`."""
-
-    name: str
-    """The file's stem, and the channel's path on the web server."""
-    title: str
-    description: str = ""
-    genre: str = ""
-    """Sent to listeners as icy-genre."""
-    prefix: PrefixConfig = PrefixConfig()
-    programs: Mapping[Program, Program] = field(default_factory=dict)
-    """Re-orchestration: the composer's program to the one that sounds; in TOML, `all` stands for
-    every program not named. Drums stay drums."""
-    allowed: tuple[Annotated[int, Within(0, 128, "(128: drums)")], ...] = ()
-    """Programs that the composer may write for; empty: any."""
-    sampling: SamplingConfig = SamplingConfig()
-    performer: PerformerConfig = PerformerConfig()
-    breath: Annotated[float, Within(0, 30, "seconds")] = 2.5
-    """Silence between two pieces."""
-    endless: bool = False
-    """Pieces have no end, only a name: each goes on from the one before on its last bar line, at about its tempo."""
-    true_peak: Annotated[float, Within(-12, -1, "dBTP")] = -3.0
-    """Of what is encoded; so that the decoded sound, which overshoots, stays below −1 dBTP."""
-    reverb: Annotated[float, Within(0, 1)] = 0.4
-    lookahead: PositiveSeconds | None = None
-    """None: the station's."""
-    transpose: Annotated[int, Within(-24, 24, "semitones")] = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +148,8 @@ def _placed(station: StationConfig, folder: Path) -> StationConfig:
                 paths[name] = ROOT / value
     if station.link and not remote.has_port(station.link):
         paths["link"] = str((folder / station.link).absolute())
+    if station.breaks.folder is not None:
+        paths["breaks"] = replace(station.breaks, folder=(folder / station.breaks.folder).absolute())
     return replace(station, **paths, sinks=placed(station.sinks, folder))
 
 
@@ -344,7 +177,12 @@ def _station_problems(station: StationConfig) -> Iterator[str]:
         if name not in FORMATS:
             yield f"formats: {name}: unknown format{near(name, FORMATS) or few(FORMATS)}"
     yield from listing_problems(station.listing)
+    if station.breaks.folder and not station.breaks.folder.is_dir():
+        yield f"breaks.folder: {station.breaks.folder}: no such folder"
     names = {path.stem for path in station.channels.glob("*.toml")}
+    for name in station.breaks.channels:
+        if name not in names:
+            yield f"breaks.channels: {name}: no such channel{near(name, names)}"
     yield from sink_problems(station.sinks, names, station.formats, station.listing)
 
 
@@ -392,6 +230,9 @@ def _channel_problems(channel: ChannelConfig, station: StationConfig) -> Iterato
     own = channel.prefix
     words = {"forms": own.forms, "keys": own.keys, "meters": map(str, own.meters)}
     yield from (f"prefix.{problem}" for problem in unknown({"style": [own.style], "composer": [own.composer], **words}))
+    yield from dayparts.problems(channel.dayparts)
+    styles = [style for own in channel.dayparts for style in own.mix]
+    yield from (f"dayparts.mix.{problem}" for problem in unknown({"style": styles}))
     for program in channel.programs:
         if channel.allowed and program not in channel.allowed and len(channel.programs) < 128:
             yield f"programs.{program}: the composer may not write for it (allowed has no {program})"

@@ -19,11 +19,12 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.progress import Progress
 
-from radio.config import ChannelConfig, Config, PerformerConfig
+from radio.config import Config
 from radio.errors import ConfigError, MissingError
 from radio.formats import BLOCK, RATE
 from radio.music import keys, smf
 from radio.music.score import Bar, Piece, Prefix
+from radio.settings import ChannelConfig, PerformerConfig
 from radio.studio.limiter import Limiter
 from radio.studio.loudness import Histogram, Sliding, Weighting, lufs
 from radio.studio.performer import EARLY, Performer

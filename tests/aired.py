@@ -27,8 +27,12 @@ class Air:
 
     station: Station
     clock: Clock
-    port: int = 0
+    runner: web.AppRunner
     tones: dict[str, Tones] = field(default_factory=dict)
+
+    @property
+    def port(self) -> int:
+        return int(self.runner.addresses[0][1])
 
     @property
     def url(self) -> str:
@@ -68,6 +72,6 @@ async def aired(config: Config, clock: Clock | None = None) -> AsyncIterator[Air
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield Air(station, own, runner.addresses[0][1])
+        yield Air(station, own, runner)
     finally:
         await runner.cleanup()

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import sound
-from radio.config import ChannelConfig, Config, StationConfig
+from radio.config import Config
 from radio.formats import BLOCK, RATE
 from radio.link import Credit, Packet, SignOn
 from radio.music.events import BarEvent, NoteEvent, PieceEvent
+from radio.settings import ChannelConfig, StationConfig
 from radio.studio.encodings import Encodings
 from radio.studio.programme import Sound
 

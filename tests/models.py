@@ -11,7 +11,7 @@ import torch
 import music
 from radio.composer import corpus, guard, planner, weights
 from radio.composer.model import ModelConfig, Transformer
-from radio.config import ChannelConfig, PrefixConfig
+from radio.settings import ChannelConfig, PrefixConfig
 
 TINY = ModelConfig(width=32, layers=2, heads=2, head_width=32, context=160)
 

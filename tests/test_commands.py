@@ -21,9 +21,10 @@ from radio.composer.corpus import Corpus
 from radio.composer.style import classifier, features, windows
 from radio.composer.train import TrainConfig
 from radio.composer.unfinished import Unfinished
-from radio.config import Config, StationConfig
+from radio.config import Config
 from radio.music import smf
 from radio.music.score import Meter, Piece
+from radio.settings import StationConfig
 
 SHORT = TrainConfig(minutes=0.01)
 APART = (channel("bach", bars=(8, 8)), channel("ragtime", bars=(8, 8)))

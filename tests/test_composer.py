@@ -22,10 +22,10 @@ from radio.composer.guard import NONE
 from radio.composer.process import ComposerProcess
 from radio.composer.window import Context
 from radio.composer.writer import CARRIED, FAR, Numbers, Writer, advance, continued
-from radio.config import ChannelConfig, SamplingConfig
 from radio.errors import MissingError, ModelError
 from radio.music import grammar, keys, tokens
 from radio.music.score import Bar, Meter, Note, Piece, Prefix
+from radio.settings import ChannelConfig, SamplingConfig
 
 OPEN = NONE.of("bach")
 """A guard that lets everything pass."""

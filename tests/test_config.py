@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from conftest import Write
 from radio.cli import _overrides, parser
-from radio.config import ROOT, ChannelConfig, StationConfig, load
+from radio.config import ROOT, load
 from radio.errors import ConfigError
 from radio.music.score import Meter
+from radio.settings import ChannelConfig, StationConfig
 from radio.sinks import DirectoryConfig, IcecastConfig, RecordConfig
 from radio.tables import toml
 

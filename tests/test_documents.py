@@ -26,8 +26,9 @@ from radio.air.icestats import icestats
 from radio.air.playlists import Entry, clean
 from radio.air.server import application
 from radio.air.station import Station
-from radio.config import ChannelConfig, Config, StationConfig
+from radio.config import Config
 from radio.formats import FORMATS
+from radio.settings import ChannelConfig, StationConfig
 from radio.sinks import IcecastConfig, ListingConfig
 from transmitting import Transmitter
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from radio.config import StationConfig
 from radio.formats import BLOCK, FORMATS
 from radio.ogg import pages
+from radio.settings import StationConfig
 from radio.studio.encoders import CODECS, codec, encoder
 from sound import Pcm, decode, decode_mpg123, lag, noise, samples, tone
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from radio.config import StationConfig
 from radio.formats import BLOCK, FORMATS
 from radio.link import Credit, Packet
+from radio.settings import StationConfig
 from radio.studio.encoders import CODECS, encoder
 from radio.studio.encodings import Encodings
 from radio.studio.programme import Sound

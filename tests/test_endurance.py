@@ -13,9 +13,9 @@ from music import tune
 from radio.composer import endurance
 from radio.composer.endurance import Endurance
 from radio.composer.kit.collapse import Limits
-from radio.config import ChannelConfig
 from radio.errors import ModelError
 from radio.music.score import Bar
+from radio.settings import ChannelConfig
 
 HOURS = 0.001
 LIMITS = Limits(density=(0.5, 12.0), entropy=(0.2, 3.6), loop=6)

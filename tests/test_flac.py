@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radio import flac
-from radio.config import StationConfig
 from radio.formats import BLOCK
+from radio.settings import StationConfig
 from radio.studio.encoders import codec, encoder
 from sound import decode, noise, samples
 

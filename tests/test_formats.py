@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from radio.config import StationConfig
 from radio.formats import BLOCK, FORMATS, RATE
 from radio.ogg import pages
+from radio.settings import StationConfig
 from radio.studio.encoders import CODECS, encoder
 from sound import noise, samples
 

@@ -156,7 +156,7 @@ def test_a_finished_piece_has_a_certificate() -> None:
     heard = Heard()
     for bar in tokens.decode(corpus.of(entry), entry.tempo):
         heard, _ = own.judge(heard, bar)
-    said = own.certificate(heard, Piece(entry.prefix(), "A copy", number=7, seed=99))
+    said = own.finish(heard, Piece(entry.prefix(), "A copy", number=7, seed=99))
     assert said is not None
     assert said.seed == 99
     assert said.length > 40

@@ -20,9 +20,9 @@ from radio.air.icy import clean
 from radio.air.sinks.icecast import fields
 from radio.air.sinks.keeper import LONGEST, pause
 from radio.air.sinks.source import REFUSED, credentials, head
-from radio.config import ChannelConfig, StationConfig
 from radio.errors import MissingError
 from radio.formats import FORMATS, HEADER_PAGES, RATE
+from radio.settings import ChannelConfig, StationConfig
 from radio.sinks import IcecastConfig
 from transmitting import Transmitter
 

@@ -8,11 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from radio import link
-from radio.config import StationConfig
 from radio.errors import LinkError
 from radio.formats import BLOCK
 from radio.link import Close, Credit, Encoded, Hello, Open, Packet, Position, Report, SignOn, Stop, Trouble
 from radio.music.events import BarEvent, ControlEvent, NoteEvent, PieceEvent
+from radio.settings import StationConfig
 from radio.studio.encoders import encoder
 from sound import noise, samples
 

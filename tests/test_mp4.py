@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radio import adts, mp4
-from radio.config import StationConfig
 from radio.formats import BLOCK
+from radio.settings import StationConfig
 from radio.studio.encoders import encoder
 from sound import decode, noise, samples
 

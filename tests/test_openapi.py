@@ -14,7 +14,7 @@ from fakes import Clock, Tones, config
 from radio.air.openapi import document
 from radio.air.server import application
 from radio.air.station import Station
-from radio.config import StationConfig
+from radio.settings import StationConfig
 
 TOKEN = "token"
 IMPLIED = {"HEAD", "OPTIONS"}

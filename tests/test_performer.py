@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radio.config import ChannelConfig, PerformerConfig
 from radio.music.events import BarEvent, ControlEvent, NoteEvent
 from radio.music.score import BEAT, DRUMS, Bar, Meter, Note, Piece, Prefix
+from radio.settings import ChannelConfig, PerformerConfig
 from radio.studio.performer import DRUM_LANE, EARLY, PEDAL, Performed, Performer
 from radio.studio.scale import plan, write
 

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from radio.config import ChannelConfig, PerformerConfig, StationConfig
 from radio.formats import BLOCK, FORMATS, RATE
 from radio.link import Credit, Packet, Position
 from radio.music.events import BarEvent, NoteEvent, PieceEvent
 from radio.music.score import Bar, Piece
+from radio.settings import ChannelConfig, PerformerConfig, StationConfig
 from radio.studio import soundfont
 from radio.studio.encodings import Encodings
 from radio.studio.programme import Programme

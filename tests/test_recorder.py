@@ -20,9 +20,9 @@ from fakes import Tones
 from radio.air.sinks import keeper
 from radio.air.sinks.recorder import Recorder
 from radio.air.sinks.sink import Progress
-from radio.config import ChannelConfig, StationConfig
 from radio.formats import BLOCK, FORMATS, RATE
 from radio.music.events import NoteEvent
+from radio.settings import ChannelConfig, StationConfig
 from radio.sinks import RecordConfig
 from sound import decode
 from transmitting import Transmitter

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from radio import link
-from radio.config import StationConfig
 from radio.errors import LinkError, MissingError
 from radio.formats import BLOCK, FORMATS, RATE
 from radio.link import Close, Credit, Encoded, Hello, Message, Open, Packet, Position, Report, SignOn, Stop, Trouble
 from radio.music.events import NoteEvent
 from radio.music.score import Bar, Piece
+from radio.settings import StationConfig
 from radio.studio import studio
 from radio.studio.desk import PAUSE
 from radio.studio.scale import ScaleComposer

@@ -19,9 +19,9 @@ from radio.composer.compose import compose
 from radio.composer.corpus import Corpus
 from radio.composer.kit import panel as kit
 from radio.composer.memory import Runs
-from radio.config import ChannelConfig, PrefixConfig
 from radio.music import smf
 from radio.music.score import Piece
+from radio.settings import ChannelConfig, PrefixConfig
 
 
 @dataclass(frozen=True, slots=True)

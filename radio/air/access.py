@@ -12,15 +12,18 @@ import asyncio
 import logging
 import logging.handlers
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 
 from radio import remote
+from radio.air.listener import Listener
 from radio.errors import MissingError
 
 LOG: web.AppKey[logging.Logger | None] = web.AppKey("access log")
@@ -29,6 +32,8 @@ CLIENT: web.RequestKey[str] = web.RequestKey("client", str)
 """The address of whoever asks."""
 RESPONSE: web.RequestKey[web.StreamResponse] = web.RequestKey("response", web.StreamResponse)
 """The response that a request has begun to get."""
+LATER: web.RequestKey[bool] = web.RequestKey("later", bool)
+"""Whether its line is written when the request is forgotten."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -73,22 +78,51 @@ class AccessLog(AbstractAccessLogger):
     """What aiohttp hands every request to that was answered to its end."""
 
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
-        """Writes the request's line."""
-        self.logger.info("%s", line(request, response, time))
+        """Writes the request's line, unless that is done later."""
+        if LATER not in request:
+            self.logger.info("%s", line(Asked.of(request), response.status, _size(request, response), time))
 
 
-def line(request: web.BaseRequest, response: web.StreamResponse, seconds: float) -> str:
+def later(request: web.Request, listener: Listener) -> None:
+    """Has a listener's line written as it ends, when nothing is left of the request."""
+    request[LATER] = True
+    log = request.app[LOG]
+    if log is None:
+        return
+    asked, began = Asked.of(request), time.monotonic()
+    listener.then(lambda: log.info("%s", line(asked, 200, listener.sent, time.monotonic() - began)))
+
+
+class Asked(NamedTuple):
+    """What a line tells of a request."""
+
+    client: str
+    first: str
+    """Method, path and version."""
+    referer: str
+    agent: str
+
+    @classmethod
+    def of(cls, request: web.BaseRequest) -> Asked:
+        """That of a request."""
+        version = request.version
+        first = f"{request.method} {request.raw_path} HTTP/{version.major}.{version.minor}"
+        return cls(client(request), first, *(request.headers.get(name, "-") for name in ("Referer", "User-Agent")))
+
+
+def _size(request: web.BaseRequest, response: web.StreamResponse) -> int:
+    """Bytes of a body. aiohttp's own count has the head in it, Apache's not."""
+    size = response.body_length if response.content_length is None else response.content_length
+    return 0 if request.method == "HEAD" else size
+
+
+def line(asked: Asked, status: int, size: int, seconds: float) -> str:
     """The line of a request that was answered for so long."""
     begun = datetime.now().astimezone() - timedelta(seconds=seconds)
-    asked = f"{request.method} {request.raw_path} HTTP/{request.version.major}.{request.version.minor}"
-    referer, agent = (request.headers.get(name, "-") for name in ("Referer", "User-Agent"))
-    # aiohttp's own count has the head in it, Apache's not.
-    size = response.body_length if response.content_length is None else response.content_length
-    sent = size if size and request.method != "HEAD" else "-"
     return (
-        f"{client(request) or '-'} - - [{begun:%d/%b/%Y:%H:%M:%S %z}] "
-        f'"{escaped(asked)}" {response.status} {sent} '
-        f'"{escaped(referer)}" "{escaped(agent)}" {seconds:.3f}'
+        f"{asked.client or '-'} - - [{begun:%d/%b/%Y:%H:%M:%S %z}] "
+        f'"{escaped(asked.first)}" {status} {size or "-"} '
+        f'"{escaped(asked.referer)}" "{escaped(asked.agent)}" {seconds:.3f}'
     )
 
 
@@ -115,5 +149,7 @@ async def _watch(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     except (asyncio.CancelledError, ConnectionError):
         if log is not None and RESPONSE in request:
-            log.info("%s", line(request, request[RESPONSE], loop.time() - began))
+            response = request[RESPONSE]
+            size = _size(request, response)
+            log.info("%s", line(Asked.of(request), response.status, size, loop.time() - began))
         raise

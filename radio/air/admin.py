@@ -91,7 +91,7 @@ def _told(mount: Mount, listener: Listener, now: float) -> Answer:
         "titles": isinstance(listener.spans, Titled),
         "seconds": round(now - listener.began, 1),
         "bytes": listener.sent,
-        "behind": round((listener.log.next - listener.number) * BLOCK_SECONDS, 2),
+        "behind": round((listener.spans.log.next - listener.number) * BLOCK_SECONDS, 2),
     }
 
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass, fields, replace
 
 from radio import styles
 from radio.air.station import Station, Transmission
-from radio.config import ChannelConfig, Config
+from radio.config import Config
 from radio.errors import ConfigError
+from radio.settings import ChannelConfig
 
 AT_ONCE = {"channels", "only"}
 """Keys of the station whose change needs no restart."""

@@ -14,7 +14,7 @@ from radio.air.head import CORS, listed
 from radio.air.icestats import icestats
 from radio.air.playlists import M3U, OPML, PLS, XSPF, Entry
 from radio.air.station import Station, Transmission
-from radio.config import StationConfig
+from radio.settings import StationConfig
 
 JSON = "application/json"
 

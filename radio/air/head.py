@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from http import HTTPStatus
 
-from radio.config import ChannelConfig, StationConfig
 from radio.formats import RATE, Format
+from radio.settings import ChannelConfig, StationConfig
 
 LISTED = (
     "icy-version",

@@ -19,6 +19,7 @@ from radio.air import m3u8, reload
 from radio.air.answers import STATION, problem, transmission
 from radio.air.head import CORS
 from radio.air.hls import Variant
+from radio.air.limits import full
 from radio.air.m3u8 import HOLD_BACK, TARGET
 from radio.air.reload import Wanted
 from radio.air.station import Station, Transmission
@@ -115,8 +116,8 @@ async def _begin(
     """Has the bit rate made for a player; an answer if it cannot be."""
     if not found.channel.log:
         return problem(request, 503, f"{found.channel.name} is not on the air yet", state=found.channel.state)
-    if not found.hls.players.here(session) and station.listeners >= station.config.station.max_listeners:
-        return problem(request, 503, "the station is full", listeners=station.listeners)
+    if not found.hls.players.here(session) and (refused := full(request, station, found)):
+        return refused
     found.hls.ask(session, variant.form, station.clock(), rewind=rewind)
     if not variant.segments:
         if await station.supplied(found, found.mounts[variant.form]) is None:

@@ -7,8 +7,8 @@ from typing import Any
 
 from radio import __version__
 from radio.air.station import Mount, Station, Transmission
-from radio.config import ChannelConfig, StationConfig
 from radio.formats import RATE
+from radio.settings import ChannelConfig, StationConfig
 
 
 def icestats(station: Station, address: str, now: datetime, mount: str = "") -> dict[str, Any]:

@@ -87,6 +87,8 @@ class Figures(Collector):
         )
         started = time.time() - (station.clock() - station.started)
         yield _gauge("radio_start_time_seconds", "When the air began, since 1970.", (), [((), started)])
+        dismissed = [((), float(station.dismissed))]
+        yield _counter("radio_connections_dismissed", "Connections closed because they asked nothing.", (), dismissed)
         yield from _mounts([mount for one in station.transmissions.values() for mount in one.mounts.values()])
         yield from _channels(station.transmissions)
         yield from _studio(station)

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from radio import __version__
-from radio.config import StationConfig
 from radio.formats import FORMATS
+from radio.settings import StationConfig
 
 Json = dict[str, Any]
 TEXT: Json = {"type": "string"}
@@ -195,6 +195,22 @@ def _status() -> Json:
                 "status",
                 "What directories read of a channel",
                 {"200": _json("Listed.", {}), "404": _error("No such channel, with near names.")},
+                [CHANNEL],
+            )
+        },
+        "/{channel}/licence": {
+            "get": _operation(
+                "status",
+                "Who may play a channel, and what its model learned from: a page",
+                {"200": _plain("The page.", "text/html"), "404": _error("No such channel, with near names.")},
+                [CHANNEL],
+            )
+        },
+        "/{channel}/licence.json": {
+            "get": _operation(
+                "status",
+                "The same for machines",
+                {"200": _json("The same.", {"type": "object"}), "404": _error("No such channel, with near names.")},
                 [CHANNEL],
             )
         },

@@ -14,11 +14,13 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
-from radio.air import access, admin, docs, documents, feed, hls_server, metrics
+from radio.air import access, admin, docs, documents, feed, hls_server, licence, metrics
 from radio.air.answers import STATION, near, problem, transmission
 from radio.air.changes import reload
 from radio.air.head import CORS, head, headers
+from radio.air.limits import DOORKEEPER, OWN_FILES, Doorkeeper, full, room
 from radio.air.listener import Listener, Who
+from radio.air.outlet import Through, direct
 from radio.air.receiver import Receiver
 from radio.air.sinks.keeper import Sinks
 from radio.air.station import Mount, Station
@@ -35,8 +37,6 @@ WEB = Path(__file__).parent / "web"
 FORMS = {form.extension: name for name, form in FORMATS.items()}
 LONGEST_HEAD = 8190
 """Bytes of a request's line and of each of its headers."""
-OWN_FILES = 256
-"""Open files besides the listeners' sockets."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -45,6 +45,8 @@ def application(station: Station, log: logging.Logger | None = None) -> web.Appl
     app = web.Application(middlewares=[_answer_errors], client_max_size=64 << 10)
     app[STATION] = station
     access.prepare(app, station.config.station.proxies, log)
+    app[DOORKEEPER] = Doorkeeper(station, room())
+    app.middlewares.insert(0, app[DOORKEEPER].middleware)
     app.router.add_get("/", _page)
     app.router.add_get("/status.json", _status)
     app.router.add_get("/healthz", _health)
@@ -52,6 +54,7 @@ def application(station: Station, log: logging.Logger | None = None) -> web.Appl
     metrics.add_routes(app, station)
     docs.add_routes(app, station, WEB)
     admin.add_routes(app, station)
+    licence.add_routes(app, station)
     if WEB.is_dir():
         app.router.add_static("/static", WEB)
     app.router.add_get("/{channel:[^/.]+}/feed", _feed)
@@ -107,8 +110,8 @@ async def _audio(request: web.Request) -> web.StreamResponse:
         return Handwritten(head(request.version, headers(own, found.config, mount.form, metaint=metaint)))
     if not found.channel.log:
         return problem(request, 503, f"{found.channel.name} is not on the air yet", state=found.channel.state)
-    if station.listeners >= own.max_listeners:
-        return problem(request, 503, "the station is full", listeners=station.listeners)
+    if refused := full(request, station, found):
+        return refused
     frame = await station.supplied(found, mount)
     if frame is None:
         return problem(request, 503, f"{mount.path} cannot be made now", studio=station.studio)
@@ -121,20 +124,25 @@ async def _audio(request: web.Request) -> web.StreamResponse:
 async def _listen(
     request: web.Request, station: Station, mount: Mount, begin: bytes, *, icy: bool
 ) -> web.StreamResponse:
-    """Hands the socket to the mount until the response ends."""
+    """Hands the socket to the mount; where it cannot be taken from its transport, until the response ends."""
     transport = request.transport
     if transport is None:
         raise ConnectionResetError("the listener has gone")
     # Nothing more is wanted of this client: what it sends stays in its own buffers.
     transport.pause_reading()
     who = Who(access.client(request), request.headers.get("User-Agent", ""))
-    listener = mount.join(transport, begin, icy=icy, now=station.clock(), who=who)
+    own = direct(transport)
+    listener = mount.join(own or Through(transport), begin, icy=icy, now=station.clock(), who=who)
+    if own:
+        access.later(request, listener)
+        return Handwritten()
     response = request[access.RESPONSE] = Handwritten(listener=listener)
+    gone = asyncio.Event()
+    listener.then(gone.set)
     try:
-        # Shielded: the handler is cancelled as the connection is lost, and the reason must still be told.
-        await asyncio.shield(listener.gone)
+        await gone.wait()
     finally:
-        mount.leave(listener)
+        listener.end("left")
     return response
 
 
@@ -210,8 +218,9 @@ async def on_air(config: Config, *, supervise: bool) -> AsyncIterator[tuple[Stat
         Receiver(station).listening(own.address),
         access.writing(own.access_log) as accesses,
     ):
+        app = application(station, accesses)
         runner = web.AppRunner(
-            application(station, accesses),
+            app,
             handler_cancellation=True,
             shutdown_timeout=0.5,
             max_line_size=LONGEST_HEAD,
@@ -231,6 +240,7 @@ async def on_air(config: Config, *, supervise: bool) -> AsyncIterator[tuple[Stat
                     "stop what uses it, or choose another with --port"
                 ) from error
             tasks.start(station.run())
+            tasks.start(app[DOORKEEPER].run(lambda: runner.server.connections if runner.server else ()))
             if certificate:
                 tasks.start(certificate.watch())
             if supervise:

@@ -17,12 +17,14 @@ from radio.air.feed import Feed
 from radio.air.hls import Hls, bound
 from radio.air.icy import interval
 from radio.air.listener import NOBODY, Listener, Who
+from radio.air.outlet import Outlet
 from radio.air.spans import Spans, Titled
 from radio.air.timeline import Sequences, Timeline
-from radio.config import ChannelConfig, Config, StationConfig
+from radio.config import Config
 from radio.errors import LinkError
 from radio.formats import FORMATS
 from radio.link import Encoded, Packet, Position
+from radio.settings import ChannelConfig, StationConfig
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +42,9 @@ PATIENCE = 8.0
 class Mount:
     """A channel in one format: its listeners."""
 
-    def __init__(self, channel: Channel, form: str, station: StationConfig) -> None:
+    def __init__(self, channel: Channel, form: str, station: StationConfig, addresses: Counter[str]) -> None:
         self.channel, self.form = channel, FORMATS[form]
+        self._addresses = addresses
         self.metaint = interval(station.kbits(self.form))
         """Bytes of audio between two titles."""
         self.plain, self.titled = Spans(channel.log, form), Titled(channel.log, form, self.metaint)
@@ -66,18 +69,20 @@ class Mount:
     def path(self) -> str:
         return f"/{self.channel.name}.{self.form.extension}"
 
-    def join(self, transport: asyncio.Transport, head: bytes, *, icy: bool, now: float, who: Who = NOBODY) -> Listener:
+    def join(self, outlet: Outlet, head: bytes, *, icy: bool, now: float, who: Who = NOBODY) -> Listener:
         """Begins a response: head, format header and burst leave at once."""
         first = self.channel.first(self.form.name)
         assert first is not None, f"{self.path} has nothing to send yet"
         spans = self.titled if icy else self.plain
-        listener = Listener(transport, self.channel.log, first, spans, now, who)
-        transport.write(head + (listener.first or self.channel.headers.get(self.form.name, b"")))
-        listener.write(now)
+        listener = Listener(outlet, first, spans, now, who)
+        listener.on_end = self._forget
         self.listeners.add(listener)
         min(self._turns, key=len).add(listener)
         self.joined += 1
+        self._addresses[who.address] += 1
         self.peak = max(self.peak, len(self.listeners))
+        outlet.write(head + (listener.first or self.channel.headers.get(self.form.name, b"")))
+        listener.write(now)
         if self.closed:
             listener.end("off air")
         return listener
@@ -100,13 +105,6 @@ class Mount:
         self._turn = (self._turn + 1) % EACH
         for listener in tuple(self._turns[self._turn]):
             listener.write(now)
-            if listener.gone.done():
-                self._forget(listener)
-
-    def leave(self, listener: Listener) -> None:
-        """The response has ended from its own side."""
-        listener.end("left")
-        self._forget(listener)
 
     def close(self, now: float) -> None:
         """Ends every response after what was released, and those that come yet."""
@@ -114,28 +112,29 @@ class Mount:
         for listener in tuple(self.listeners):
             listener.write(now)
             listener.end("off air")
-            self._forget(listener)
 
     def _forget(self, listener: Listener) -> None:
-        if listener in self.listeners:
-            self.listeners.discard(listener)
-            for turn in self._turns:
-                turn.discard(listener)
-            self.ended[listener.gone.result()] += 1
-            self._sent += listener.sent
+        self.listeners.discard(listener)
+        for turn in self._turns:
+            turn.discard(listener)
+        self.ended[listener.why] += 1
+        self._addresses[listener.who.address] -= 1
+        if not self._addresses[listener.who.address]:
+            del self._addresses[listener.who.address]
+        self._sent += listener.sent
 
 
 class Transmission:
     """What the air keeps for one channel: its configuration, state, mounts, HLS and feed."""
 
-    def __init__(self, config: Config, own: ChannelConfig, timeline: Timeline) -> None:
+    def __init__(self, config: Config, own: ChannelConfig, timeline: Timeline, addresses: Counter[str]) -> None:
         station = config.station
         self.config = own
         """As the channel's file was read last."""
         self.channel = Channel(
             own.name, lookahead=config.lookahead(own.name), burst=station.burst, lead=station.feed_lead
         )
-        self.mounts = {form: Mount(self.channel, form, station) for form in station.formats}
+        self.mounts = {form: Mount(self.channel, form, station, addresses) for form in station.formats}
         self.hls = Hls(self.channel, station.formats, station.hls_window, timeline)
         self.feed = Feed(self.channel)
         self.channel.on_staged = self.feed.staged
@@ -192,6 +191,8 @@ class Station:
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.config, self.clock = config, clock
+        self.addresses: Counter[str] = Counter()
+        """Listeners of mounts, by address."""
         self._sequences, self._wall = Sequences(config.station.state / "hls.json"), wall
         self.transmissions = {name: self.transmission(config, own) for name, own in config.channels.items()}
         self.on_credit: Callable[[Channel], None] = lambda channel: None
@@ -199,6 +200,8 @@ class Station:
         self.on_close: Callable[[str], None] = lambda name: None
         self.on_settled: Callable[[], None] = lambda: None
         """Called when channels were added, changed or removed."""
+        self.dismissed = 0
+        """Connections that were closed because they asked nothing."""
         self.started = clock()
         self.report: dict[str, Any] = {}
         self.studio = "starting"
@@ -216,7 +219,7 @@ class Station:
 
     def transmission(self, config: Config, own: ChannelConfig) -> Transmission:
         """What is kept for a channel of this station that is new."""
-        return Transmission(config, own, Timeline(own.name, self._sequences, self._wall))
+        return Transmission(config, own, Timeline(own.name, self._sequences, self._wall), self.addresses)
 
     def receive(self, packet: Packet) -> None:
         """Takes a packet from the studio.

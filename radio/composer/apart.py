@@ -9,9 +9,9 @@ import numpy as np
 
 from radio.composer.corpus import Corpus, Entry
 from radio.composer.style import Features, classifier, features, windows
-from radio.config import ChannelConfig
 from radio.music import tokens
 from radio.music.score import Bar, Piece
+from radio.settings import ChannelConfig
 
 
 @dataclass(frozen=True, slots=True)

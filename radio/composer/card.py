@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from radio import licences
 from radio.composer import sections
 from radio.composer.corpus import Corpus
+from radio.composer.guard import INDEX
+from radio.composer.originality import Index
 from radio.composer.plots import CURVE
 from radio.composer.train import OPTIONS
 from radio.composer.weights import CONFIG, WEIGHTS
+from radio.licences import Origin
 
 CARD, EVALUATION, NOTES = "README.md", "evaluation.json", "notes.md"
 BESIDE = {
@@ -31,12 +36,14 @@ def write(folder: Path, corpus: Corpus) -> None:
         if (folder / file).is_file():
             figures[name] = json.loads((folder / file).read_text(encoding="utf-8"))
     notes = [(folder / NOTES).read_text(encoding="utf-8").strip()] if (folder / NOTES).is_file() else []
+    origins = _origins(folder, corpus)
+    licences.write(folder, origins)
     size = (folder / WEIGHTS).stat().st_size / 1e6
     text = "\n\n".join(
         (
             f"# Model `{folder.name}`",
             _about(config, size),
-            "## Data and licences\n\n" + _data(corpus),
+            "## Data and licences\n\n" + _data(corpus, origins),
             "## Bits a note on works kept back\n\n" + sections.bits(figures["bits_per_note"]),
             "## Telling channels apart\n\n" + sections.apart(figures["apart"]),
             *(f"## {title}\n\n" + tell(figures[key]) for key, title, tell in sections.MEASURED if key in figures),
@@ -59,7 +66,15 @@ def _about(config: dict[str, Any], size: float) -> str:
     )
 
 
-def _data(corpus: Corpus) -> str:
+def _origins(folder: Path, corpus: Corpus) -> dict[str, Origin]:
+    """What the model knows of each style, and from whom."""
+    entries = corpus.split(validation=False)
+    index = Index.load(folder / INDEX) if (folder / INDEX).is_file() else None
+    longest = {style: index.limit(style) for style in {entry.style for entry in entries}} if index else {}
+    return licences.counted(((entry.style, entry.source, entry.licence) for entry in entries), longest)
+
+
+def _data(corpus: Corpus, origins: Mapping[str, Origin]) -> str:
     counts: Counter[str] = Counter()
     pieces: Counter[str] = Counter()
     for entry in corpus.entries:
@@ -68,7 +83,10 @@ def _data(corpus: Corpus) -> str:
     lines = ["| style | pieces | positions |", "|---|---:|---:|"]
     lines += [f"| {style} | {pieces[style]:,} | {counts[style]:,} |" for style in sorted(counts)]
     total = f"| **all** | {sum(pieces.values()):,} | {sum(counts.values()):,} |"
-    return "\n".join((*lines, total, "", _ATTRIBUTION))
+    kept = ["", "| style | trained on | source | licence |", "|---|---:|---|---|"]
+    for style, origin in origins.items():
+        kept += [f"| {style} | {own.pieces:,} | {own.source} | {own.licence} |" for own in origin.sources]
+    return "\n".join((*lines, total, *kept, "", _ATTRIBUTION))
 
 
 _ATTRIBUTION = """The works are in the public domain or openly licensed; what the encodings ask for travels with this

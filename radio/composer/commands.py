@@ -17,11 +17,12 @@ from radio.composer.model import ModelConfig, Transformer
 from radio.composer.shown import bar, console
 from radio.composer.train import SLOT_NAMES, TrainConfig, Trainer
 from radio.composer.train import Progress as Standing
-from radio.config import ChannelConfig, Config
+from radio.config import Config
 from radio.errors import ConfigError
 from radio.music import smf
 from radio.music.score import Bar, Piece
 from radio.music.tokens import plain
+from radio.settings import ChannelConfig
 
 
 def compose(config: Config, channel: ChannelConfig, pieces: int, bars: int | None, output: Path) -> None:

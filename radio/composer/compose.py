@@ -9,8 +9,8 @@ from pathlib import Path
 from radio.composer import guard, planner, weights
 from radio.composer.engine import Engine
 from radio.composer.writer import Numbers, Writer, advance
-from radio.config import ChannelConfig
 from radio.music.score import Bar, Piece
+from radio.settings import ChannelConfig
 
 ABREAST = 8
 """Pieces written at a time."""

@@ -18,9 +18,10 @@ import torch
 
 from radio.composer import guard, planner, weights
 from radio.composer.engine import Engine
+from radio.composer.repertoire import Repertoire
 from radio.composer.writer import Numbers, Writer, advance
-from radio.config import ChannelConfig
 from radio.music.score import Bar, Piece
+from radio.settings import ChannelConfig
 from radio.usage import usage
 
 LOW, FULL = 12.0, 30.0
@@ -79,6 +80,7 @@ class Composer:
         self.close(channel.name)
         taken = {writer.number for writer in self.writers.values()}
         number = next(number for number in itertools.count() if number not in taken)
+        repertoire = Repertoire(self._state, channel.name)
         self.writers[channel.name] = Writer(
             channel,
             self._styles,
@@ -86,7 +88,8 @@ class Composer:
             number,
             seed=(self._seed, zlib.crc32(channel.name.encode())),
             numbers=Numbers(self._state, channel.name),
-            guard=self._guards.of(channel.prefix.style),
+            guard=self._guards.of(channel.prefix.style, repertoire),
+            guards=lambda style: self._guards.of(style, repertoire),
         )
         self._given[channel.name] = 0
 

@@ -57,6 +57,9 @@ class Entry:
     programs: tuple[int, ...]
     sections: str
     repeats: tuple[int, ...]
+    source: str = ""
+    licence: str = ""
+    """Of the file it is from."""
     validation: bool = False
     start: int = 0
     """Where its positions begin in positions.npy."""
@@ -192,6 +195,8 @@ def read_piece(root: Path, row: dict[str, str]) -> tuple[Entry, tokens.Positions
         programs=tuple(programs),
         sections="".join(bar.section for bar in bars),
         repeats=tuple(bar.repeat for bar in bars),
+        source=row.get("source", ""),
+        licence=row.get("licence", ""),
     )
     return entry, tokens.encode(bars, tempo)
 

@@ -19,9 +19,9 @@ from radio.composer.constancy import Ear
 from radio.composer.kit.collapse import Limits, Survival, collapses, survival
 from radio.composer.kit.longrun import REFERENCE, WINDOW, drift
 from radio.composer.kit.panel import plain
-from radio.config import ChannelConfig
 from radio.errors import ModelError
 from radio.music.score import Bar, Piece
+from radio.settings import ChannelConfig
 
 SHORTEST = REFERENCE + WINDOW
 """Seconds below which nothing can be said of drift."""

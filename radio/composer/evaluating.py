@@ -31,10 +31,10 @@ from radio.composer.model import Transformer
 from radio.composer.shown import bar, console
 from radio.composer.swap import tag_swaps
 from radio.composer.unfinished import Unfinished
-from radio.config import ChannelConfig
 from radio.music import smf
 from radio.music.score import Piece
 from radio.music.tokens import plain
+from radio.settings import ChannelConfig
 
 
 def evaluate(

@@ -1,9 +1,10 @@
 """The guard: looks at each bar before it is accepted, and says what is wrong with it, if anything is.
 
 What it asks for is what the style's human pieces keep within: figures that go round, silences, held notes, density
-and pitch-class entropy (`radio.composer.kit.collapse.Limits`), and runs shared with a training work no longer than
-humans share with each other (`radio.composer.originality`). It warns at half the time after which the evaluation
-calls the same a collapse, so that there is time to mend it.
+and pitch-class entropy (`radio.composer.kit.collapse.Limits`), and runs shared with a training work, or with what the
+channel has played before, no longer than humans share with each other (`radio.composer.originality`,
+`radio.composer.repertoire`). It warns at half the time after which the evaluation calls the same a collapse, so that
+there is time to mend it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from radio.composer.kit.collapse import Limits
 from radio.composer.kit.harmony import entropies, pitch_classes
 from radio.composer.kit.structure import LOOPED, PERIOD, slot
 from radio.composer.originality import Certificate, Index, Watch, build, training, with_limits
+from radio.composer.repertoire import Repertoire
 from radio.errors import MissingError, ModelError
 from radio.music import tokens
 from radio.music.score import BEAT, DRUMS, Bar, Piece
@@ -38,7 +40,7 @@ DECAY = 4.0
 """Seconds after which a note of an instrument that is struck or plucked is hardly heard, however long it is held."""
 DECAYING = frozenset((*range(16), *range(24, 40), 45, 46, 47, *range(104, 109), *range(112, 120), DRUMS))
 """Their General MIDI programs."""
-KINDS = ("copy", "loop", "held", "silence", "collapse", "density", "entropy")
+KINDS = ("copy", "again", "loop", "held", "silence", "collapse", "density", "entropy")
 """Of faults, the gravest first."""
 
 Cells = frozenset[tuple[int, int]]
@@ -60,13 +62,23 @@ class Heard:
     quiet: float = 0.0
     """Seconds since the last sound's end, at the end of the last bar; negative while one lasts."""
     watch: Watch = field(default_factory=Watch)
+    again: Watch = field(default_factory=Watch)
+    """The same, for what the channel has played."""
 
 
 class Guard:
     """Judges the bars of one style. Without an index it does not know what is copied."""
 
-    def __init__(self, style: str, limits: Limits | None, index: Index | None, model: str = "") -> None:
-        """`model`: hash of its weights, for the certificates."""
+    def __init__(
+        self,
+        style: str,
+        limits: Limits | None,
+        index: Index | None,
+        model: str = "",
+        repertoire: Repertoire | None = None,
+    ) -> None:
+        """`model`: hash of its weights, for the certificates; `repertoire`: what is not to be played again."""
+        self.repertoire = repertoire
         self.limits, self.index, self.model = limits, index, model
         self.longest = index.limit(style) if index else 0
 
@@ -78,12 +90,19 @@ class Guard:
             after = replace(after, watch=self.index.after(heard.watch, bar))
             if after.watch.run > self.longest:
                 faults.append("copy")
+            if self.repertoire is not None:
+                after = replace(after, again=self.repertoire.index.after(heard.again, bar))
+                if after.again.run > self.longest:
+                    faults.append("again")
         return after, min(faults, key=KINDS.index, default="")
 
-    def certificate(self, heard: Heard, piece: Piece) -> Certificate | None:
-        """What is said of a finished piece; nothing without an index."""
+    def finish(self, heard: Heard, piece: Piece) -> Certificate | None:
+        """Remembers a finished piece; what is said of it, which is nothing without an index."""
         match = replace(heard.watch.match, coverage=heard.watch.coverage)
-        return Certificate.of(match, model=self.model, seed=piece.seed) if self.index else None
+        certificate = Certificate.of(match, model=self.model, seed=piece.seed) if self.index else None
+        if self.repertoire is not None:
+            self.repertoire.add(piece, certificate)
+        return certificate
 
     def _loops(self, heard: Heard, bar: Bar, faults: list[str]) -> Heard:
         own = frozenset((slot(note, bar), note.pitch) for note in bar.notes if note.program != DRUMS)
@@ -157,9 +176,9 @@ class Guards:
     index: Index | None
     model: str = ""
 
-    def of(self, style: str) -> Guard:
-        """The guard of a style."""
-        return Guard(style, self.limits.get(style), self.index, self.model)
+    def of(self, style: str, repertoire: Repertoire | None = None) -> Guard:
+        """The guard of a style; of a channel, with what it has played."""
+        return Guard(style, self.limits.get(style), self.index, self.model, repertoire)
 
 
 NONE = Guards({}, None)

@@ -20,7 +20,7 @@ import io
 import json
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,6 +40,10 @@ SURE = GRAM + WINDOW
 """Notes: a shared run this long holds a fingerprint for certain."""
 FORMAT = 1
 _SETTINGS = {"format": FORMAT, "gram": GRAM, "window": WINDOW, "varied": VARIED}
+
+
+Prints = tuple[npt.NDArray[np.uint32], Ints]
+"""Fingerprints of a line and their places in it: both (kept,)."""
 
 
 class Source(NamedTuple):
@@ -268,7 +272,7 @@ def training(corpus: Corpus) -> list[Source]:
     return found
 
 
-def fingerprints(line: Tokens) -> tuple[npt.NDArray[np.uint32], Ints]:
+def fingerprints(line: Tokens) -> Prints:
     """The hashes kept of a line and their places, (kept,): of each window the least varied gram, the last of equals."""
     hashes, varied = grams(line)
     if not len(hashes):
@@ -291,19 +295,28 @@ def build(works: Iterable[Source]) -> Index:
     sources = list(works)
     if len(sources) > 1 << 16:
         raise ValueError(f"got {len(sources)} pieces, wanted {1 << 16} at most")
-    kept = [fingerprints(source.line) for source in sources]
+    return indexed(
+        [(source.title, fingerprints(source.line)) for source in sources],
+        tuple(source.work for source in sources),
+        tuple(source.style for source in sources),
+    )
+
+
+def indexed(pieces: Collection[tuple[str, Prints]], works: tuple[str, ...] = (), styles: tuple[str, ...] = ()) -> Index:
+    """The index of pieces whose fingerprints are known, each with its title."""
+    kept = [prints for _, prints in pieces]
     hashes = np.concatenate([np.zeros(0, dtype=np.uint32), *(hashed for hashed, _ in kept)])
     places = np.concatenate([np.zeros(0, dtype=np.int64), *(place for _, place in kept)])
-    pieces = np.repeat(np.arange(len(sources)), [len(place) for _, place in kept])
-    order = np.lexsort((places, pieces, hashes))
+    numbers = np.repeat(np.arange(len(kept)), [len(place) for _, place in kept])
+    order = np.lexsort((places, numbers, hashes))
     order = order[places[order] < 1 << 16]
     return Index(
         hashes[order],
-        pieces[order].astype(np.uint16),
+        numbers[order].astype(np.uint16),
         places[order].astype(np.uint16),
-        tuple(source.title for source in sources),
-        tuple(source.work for source in sources),
-        tuple(source.style for source in sources),
+        tuple(title for title, _ in pieces),
+        works,
+        styles,
     )
 
 

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from radio.composer.corpus import Corpus, Entry
-from radio.config import ChannelConfig, PrefixConfig
 from radio.errors import MissingError, ModelError
 from radio.music import keys, tokens
 from radio.music.form import unit_bars
@@ -25,6 +24,7 @@ from radio.music.grammar import Bounds
 from radio.music.meters import METERS
 from radio.music.score import DRUMS, Bar, Meter, Prefix
 from radio.music.shapes import FREE, SHAPES, shaped
+from radio.settings import ChannelConfig, PrefixConfig
 
 PLANS = "plans.json"
 MOST = 160

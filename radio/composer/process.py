@@ -28,9 +28,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radio import logs
-from radio.config import ChannelConfig
 from radio.errors import ModelError, RadioError
 from radio.music.score import Bar, Piece
+from radio.settings import ChannelConfig
 
 if TYPE_CHECKING:
     from radio.composer.composer import Composer

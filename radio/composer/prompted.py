@@ -10,9 +10,9 @@ from radio.composer.engine import Engine
 from radio.composer.guard import Guards
 from radio.composer.planner import Style
 from radio.composer.writer import Numbers, Writer, advance
-from radio.config import ChannelConfig, PrefixConfig
 from radio.music import tokens
 from radio.music.score import Bar, Piece, Prefix
+from radio.settings import ChannelConfig, PrefixConfig
 
 Enough = Callable[[int, Sequence[Bar]], bool]
 """Told the number of a prompt and what was composed after it: whether that will do."""

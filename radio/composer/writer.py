@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -22,10 +23,11 @@ from radio.composer.guard import KINDS, Guard, Heard
 from radio.composer.originality import Certificate
 from radio.composer.planner import RECENT, Plan, Planner, Style
 from radio.composer.window import Context, Position
-from radio.config import ChannelConfig, SamplingConfig
+from radio.dayparts import at
 from radio.music import grammar, tokens
 from radio.music.score import Bar, Piece, Prefix
 from radio.music.titles import Titler, base
+from radio.settings import ChannelConfig, SamplingConfig
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +107,15 @@ class Draft:
     """Whether the guard has the piece end early."""
 
 
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """What writing in one style takes."""
+
+    planner: Planner
+    titler: Titler
+    guard: Guard
+
+
 class Writer:
     """Writes one channel, row `number` of the engine. `queue` is filled with pieces and bars, in order."""
 
@@ -118,11 +129,24 @@ class Writer:
         seed: tuple[int, int],
         numbers: Numbers,
         guard: Guard,
+        guards: Callable[[str], Guard] | None = None,
+        wall: Callable[[], float] = time.time,
     ) -> None:
-        self.engine, self.number, self.guard = engine, number, guard
-        self.planner = Planner(channel, styles)
+        """`guards`: those of the styles that the channel's dayparts mix; `wall`: seconds since 1970.
+
+        Raises:
+            ModelError: the model knows nothing of a style.
+        """
+        self.engine, self.number = engine, number
+        self.dayparts, self._wall = channel.dayparts, wall
+        self.style = channel.prefix.style
+        self.manners = {self.style: Manner(Planner(channel, styles), Titler(self.style), guard)}
+        for style in {style for daypart in channel.dayparts for style in daypart.mix} - {self.style}:
+            prefix = replace(channel.prefix, style=style, composer="", forms=())
+            planner = Planner(replace(channel, prefix=prefix), styles)
+            self.manners[style] = Manner(planner, Titler(style), guards(style) if guards else guard)
+        self.manner = self.manners[self.style]
         self.endless = channel.endless
-        self.titler = Titler(channel.prefix.style)
         self.numbers = numbers
         self.sampling, self.echo = sampling(channel.sampling), channel.sampling.echo
         bars = channel.prefix.bars
@@ -144,6 +168,16 @@ class Writer:
         self.certificate: Certificate | None = None
         """Its certificate."""
 
+    @property
+    def planner(self) -> Planner:
+        """Of the piece's style."""
+        return self.manner.planner
+
+    @property
+    def guard(self) -> Guard:
+        """Of the piece's style."""
+        return self.manner.guard
+
     def counted(self, *, faults: bool) -> dict[str, int]:
         """How often the guard found each fault, or had each thing done about one."""
         return {name: count for name, count in self.repairs.items() if (name in KINDS) == faults}
@@ -155,7 +189,16 @@ class Writer:
     def prepare(self) -> None:
         """Sees that a piece is under way."""
         if self.draft is None:
+            self.manner = self.manners[self._style()]
             self._open(self.planner.next(self.seeds, self.recent))
+
+    def _style(self) -> str:
+        """That of a piece that begins now."""
+        mix = at(self.dayparts, self._wall()).mix
+        if not mix:
+            return self.style
+        shares = np.array(list(mix.values()))
+        return str(self.seeds.choice(list(mix), p=shares / shares.sum()))
 
     def resume(self, piece: Piece) -> None:
         """Goes on with `piece` after its bars; one that has ended is not taken up.
@@ -169,6 +212,7 @@ class Writer:
         self.skip()
         if not piece.bars or piece.bars[-1].left == 1:
             return
+        self.manner = self.manners.get(piece.prefix.style, self.manners[self.style])
         self.recent.append(piece.prefix)
         tempo = piece.prefix.tempo if self.endless else 0.0
         plan = continued(self.planner.plan(piece.seed, piece.prefix.key, tempo), piece)
@@ -194,7 +238,7 @@ class Writer:
         tempo = self.planner.tempo(seed, last.tempo) if self.endless and last.tempo else 0.0
         plan = self.planner.plan(seed, key, tempo)
         self.recent.append(plan.prefix)
-        title = self.titler.title(plan.prefix.form, plan.prefix.key, self.numbers.counts, seed)
+        title = self.manner.titler.title(plan.prefix.form, plan.prefix.key, self.numbers.counts, seed)
         self.numbers.add(base(title))
         piece = Piece(plan.prefix, title, number=self.numbers.total, seed=seed)
         self.queue.append(piece)
@@ -259,7 +303,7 @@ class Writer:
             self.written += whole.seconds
         if whole.left == 1:
             self.finished = draft.piece.with_bars(())
-            self.certificate = self.guard.certificate(draft.heard, draft.piece)
+            self.certificate = self.guard.finish(draft.heard, draft.piece)
             # What the guard put an end to is not to be gone on from.
             self.carried = draft.piece.bars[-CARRIED:] if self.endless and not draft.stopped else ()
             self.draft = None

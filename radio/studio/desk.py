@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from radio.config import ChannelConfig, StationConfig
 from radio.formats import BLOCK
 from radio.link import Credit, Message, Position, SignOn, Trouble
+from radio.settings import ChannelConfig, StationConfig
 from radio.studio.encodings import Encodings
 from radio.studio.programme import Bars, Programme, Sound
 

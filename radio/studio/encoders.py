@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from radio import adts, flac, ogg
-from radio.config import StationConfig
 from radio.formats import BLOCK, FORMATS, HEADER_PAGES, OPUS_PRESKIP, RATE, opus_granule
+from radio.settings import StationConfig
 
 Samples = npt.NDArray[np.int16]
 """(frames, 2)"""

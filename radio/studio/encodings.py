@@ -10,9 +10,9 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from radio.config import StationConfig
 from radio.formats import BLOCK
 from radio.link import Credit, Encoded, Packet
+from radio.settings import StationConfig
 from radio.studio.encoders import Encoder, codec, encoder
 from radio.studio.programme import Samples, Sound
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from radio.config import ChannelConfig
 from radio.formats import RATE
 from radio.music import keys
 from radio.music.events import BarEvent, ControlEvent, Event, NoteEvent
 from radio.music.score import DRUMS, Bar, Note, Piece
+from radio.settings import ChannelConfig
 from radio.studio.tempo import Phrase, Tempo
 from radio.studio.touch import FURTHEST, Touch, pedalling, voicing
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from radio.config import ChannelConfig
 from radio.formats import BLOCK, RATE
 from radio.music import keys
 from radio.music.events import ControlEvent, Event, NoteEvent, PieceEvent
 from radio.music.score import Bar, Piece
+from radio.settings import ChannelConfig
 from radio.studio.performer import EARLY, Performer
 from radio.studio.synth import Synth
 

@@ -9,19 +9,23 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from radio.config import ChannelConfig, StationConfig
+from radio.dayparts import at
 from radio.formats import BLOCK
 from radio.link import Position
 from radio.music.events import Event
 from radio.music.score import Bar, Piece
+from radio.settings import ChannelConfig, StationConfig
+from radio.studio.breaks import Breaks
 from radio.studio.journal import Journal, Level, Saved
 from radio.studio.limiter import Limiter
 from radio.studio.loudness import Leveller, Weighting
@@ -92,9 +96,17 @@ class Programme:
     """
 
     def __init__(
-        self, station: StationConfig, channel: ChannelConfig, bars: Bars, position: Position, soundfont: Path
+        self,
+        station: StationConfig,
+        channel: ChannelConfig,
+        bars: Bars,
+        position: Position,
+        soundfont: Path,
+        *,
+        wall: Callable[[], float] = time.time,
     ) -> None:
-        self.station, self.channel = station, channel
+        """`wall`: seconds since 1970, for the dayparts' loudness."""
+        self.station, self.channel, self._wall = station, channel, wall
         self._bars = bars
         self._asked = position.start
         self._rendered = position.start
@@ -116,6 +128,7 @@ class Programme:
         self._weighting, self._limiter = Weighting(), Limiter(channel.true_peak)
         self._stop = threading.Event()
         self._leveller = Leveller(station.loudness)
+        self._breaks = self._breaks_from(position.start)
         self._take_up(self._journal.load(), position.fresh)
 
     @property
@@ -182,6 +195,9 @@ class Programme:
             playing.add(item)
         return True
 
+    def _breaks_from(self, start: int, known: Mapping[str, Any] | None = None) -> Breaks:
+        return Breaks(self.station.breaks, self.channel.name, self.station.loudness, start, known)
+
     def _opened(self, piece: Piece) -> Playing:
         if self._before is not None:
             return self._before.then(piece)
@@ -216,6 +232,7 @@ class Programme:
         level = levels[-1]
         log.info("%s: goes on with %s in bar %d", self.channel.name, saved.piece.title, len(playing.bars))
         self._leveller = Leveller(self.station.loudness, level.state)
+        self._breaks = self._breaks_from(level.at, level.state.get("breaks"))
         playing.seek(max(start, level.at - PREROLL * BLOCK))
         while playing.next < level.at:
             self._weighting.groups(playing.render().pcm)
@@ -244,9 +261,10 @@ class Programme:
         if _apart(block):
             self._leveller.open()
         level = self._level(block) if (block.start - block.playing.start) % (LEVEL_EVERY * BLOCK) == 0 else None
+        self._leveller.target = self.station.loudness + at(self.channel.dayparts, self._wall()).loudness
         before, after = self._leveller.pop()
         gain = np.linspace(10 ** (before / 20), 10 ** (after / 20), BLOCK, dtype=np.float32)[:, None]
-        done = self._limiter.push(block.pcm * gain)
+        done = self._limiter.push(self._breaks.mix(block.pcm * gain, block.start, opening=block.opening))
         ready, self._levelled = self._levelled, Levelled(block, level, self._leveller.loudness)
         if done is None or ready is None:
             return None
@@ -259,7 +277,8 @@ class Programme:
         """The loudness before the gain of `block` is decided."""
         ends = [waiting.start + BLOCK for waiting in (block, *self._waiting) if waiting.playing is block.playing]
         seen = block.start if _apart(block) else max(ends[-1], self._known)
-        return Level(block.start, seen, self._leveller.state())
+        breaks = self._breaks.state()
+        return Level(block.start, seen, self._leveller.state() | ({"breaks": breaks} if breaks else {}))
 
     def _record(self, ready: Levelled) -> None:
         """Writes in the journal what a restart needs to go on from this block."""

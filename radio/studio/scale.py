@@ -8,10 +8,10 @@ from collections import deque
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from radio.config import ChannelConfig
 from radio.music.keys import KEYS, scale, tonic
 from radio.music.score import BEAT, Bar, Meter, Note, Piece, Prefix
 from radio.music.titles import spoken
+from radio.settings import ChannelConfig
 
 PROGRAMS = (0, 4, 6, 11, 12, 24, 46, 48, 68, 73)
 """What the channels' scales are played on."""

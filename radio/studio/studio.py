@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from radio import link
-from radio.config import ChannelConfig, StationConfig
 from radio.errors import LinkError, RadioError
 from radio.link import Close, Credit, Hello, Message, Open, Report, Stop, Trouble
+from radio.settings import ChannelConfig, StationConfig
 from radio.studio import soundfont
 from radio.studio.connection import Connection
 from radio.studio.desk import Desk, Order
@@ -167,6 +167,7 @@ class Session:
         desks = dict(self.desks)
         figures = {
             "cpu": round(cpu, 3),
+            "soundfont": self.font.name,
             **usage(),
             "composer": self.composer.state(),
             "channels": {name: desk.figures for name, desk in desks.items()},

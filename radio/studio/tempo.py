@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from radio.config import PerformerConfig
 from radio.music.score import BEAT, Bar
+from radio.settings import PerformerConfig
 
 PHRASE = 4
 """Bars of a phrase, counted from the start of a section."""

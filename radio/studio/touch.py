@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from radio.config import PerformerConfig
 from radio.music.score import BEAT, DRUMS, Bar, Meter, Note
+from radio.settings import PerformerConfig
 from radio.studio.tempo import Phrase
 
 FURTHEST = 0.018

@@ -17,8 +17,8 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 from radio.air.sinks.sink import Progress
 from radio.air.sinks.source import AGENT, PATIENCE
 from radio.air.station import Mount
-from radio.config import ChannelConfig, StationConfig
 from radio.errors import SinkError
+from radio.settings import ChannelConfig, StationConfig
 from radio.sinks import DirectoryConfig
 
 log = logging.getLogger(__name__)

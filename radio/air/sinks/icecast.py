@@ -20,9 +20,9 @@ from radio.air.sinks.reception import Reception
 from radio.air.sinks.sink import Progress
 from radio.air.sinks.source import AGENT, PATIENCE, Source, connect, credentials, head
 from radio.air.station import Mount
-from radio.config import ChannelConfig, StationConfig
 from radio.errors import MissingError
 from radio.formats import RATE, Format
+from radio.settings import ChannelConfig, StationConfig
 from radio.sinks import IcecastConfig
 
 log = logging.getLogger(__name__)

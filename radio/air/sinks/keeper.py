@@ -12,8 +12,8 @@ from radio.air.sinks.icecast import Icecast
 from radio.air.sinks.recorder import Recorder
 from radio.air.sinks.sink import Progress, Sink
 from radio.air.station import Mount, Station
-from radio.config import ChannelConfig, StationConfig
 from radio.errors import SinkError
+from radio.settings import ChannelConfig, StationConfig
 from radio.sinks import SinkConfig
 
 log = logging.getLogger(__name__)

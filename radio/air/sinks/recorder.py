@@ -20,9 +20,9 @@ from radio.air.sinks.recording import Plan, Recording
 from radio.air.sinks.sink import Progress
 from radio.air.sinks.source import said
 from radio.air.station import Mount
-from radio.config import ChannelConfig, StationConfig
 from radio.errors import SinkError
 from radio.link import Packet
+from radio.settings import ChannelConfig, StationConfig
 from radio.sinks import RecordConfig
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from radio.air.station import Mount
-from radio.config import ChannelConfig, StationConfig
+from radio.settings import ChannelConfig, StationConfig
 
 
 def _now() -> datetime:

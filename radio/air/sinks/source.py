@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from radio import __version__
-from radio.air.listener import reset, small_send_buffer
+from radio.air.outlet import prepare, reset
 from radio.errors import SinkError
 
 PATIENCE = 10.0
@@ -123,7 +123,8 @@ async def connect(server: str, begin: bytes, where: str, user: str) -> Source:
     except OSError as error:
         raise SinkError(f"{where}: cannot be reached: {said(error)}") from error
     # No more than a few seconds of sound are to lie in the kernel: so a server that hangs is noticed.
-    small_send_buffer(writer.transport)
+    if (own := writer.transport.get_extra_info("socket")) is not None:
+        prepare(own)
     writer.transport.set_write_buffer_limits(0)
     source = Source(where, reader, writer)
     try:

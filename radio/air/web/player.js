@@ -90,8 +90,9 @@ function turn(by) {
 
 function showElsewhere() {
   const name = page.selected;
-  const links = page.channels[name].mounts.map((m) => [m.format === "mp3" ? "MP3" : "Opus", m.path]);
-  links.push(["M3U", `/${name}.m3u`], ["PLS", `/${name}.pls`]);
+  const usual = page.channels[name].mounts.filter((m) => !m.format.includes("-"));
+  const links = usual.map((m) => [m.format === "opus" ? "Opus" : m.format.toUpperCase(), m.path]);
+  links.push(["HLS", `/${name}.m3u8`], ["M3U", `/${name}.m3u`], ["licence", `/${name}/licence`]);
   const made = links.map(([text, path]) => Object.assign(document.createElement("a"), { href: path, textContent: text }));
   const copy = Object.assign(document.createElement("button"), { textContent: "copy address" });
   copy.addEventListener("click", async () => {
