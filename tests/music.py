@@ -8,11 +8,17 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
+from radio.composer.window import Held, Window, held
 from radio.music import smf, tokens
 from radio.music.meters import METERS
 from radio.music.score import BEAT, DRUMS, Bar, Meter, Note
 
 COMMON = Meter(4, 4)
+
+
+def whole(piece: tokens.Positions) -> Held:
+    """A piece as a window that holds all of it."""
+    return held(piece, Window(), len(piece))
 
 
 @st.composite

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import re
+import resource
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -95,6 +96,36 @@ class Tape:
         """Seconds between two arrivals, at most."""
         times = [at for at, _ in self.pieces]
         return max((b - a for a, b in itertools.pairwise(times)), default=0.0)
+
+
+class Follower(asyncio.Protocol):
+    """A listener who counts."""
+
+    def __init__(self, path: str) -> None:
+        self.path, self.heard, self.last, self.longest_wait, self.lost = path, 0, 0.0, 0.0, False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        transport.write(f"GET {self.path} HTTP/1.1\r\nHost: radio\r\n\r\n".encode())
+
+    def data_received(self, data: bytes) -> None:
+        now = time.monotonic()
+        if self.heard:
+            self.longest_wait = max(self.longest_wait, now - self.last)
+        self.last, self.heard = now, self.heard + len(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = True
+
+
+async def crowd(url: str, path: str, count: int) -> list[Follower]:
+    """So many listeners of a mount. They need as many open files, which the process is allowed here."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(soft, 8192), hard), hard))
+    loop, port = asyncio.get_running_loop(), int(url.rpartition(":")[2])
+    made = [await loop.create_connection(lambda: Follower(path), "127.0.0.1", port) for _ in range(count)]
+    return [follower for _, follower in made]
 
 
 class Listening:

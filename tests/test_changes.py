@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 
-from onair import Listening, Process, arguments, listening, radio, whole
+from onair import Listening, Process, arguments, crowd, listening, radio, whole
 from radio.air.changes import Changes, changes
 from radio.config import Config, load
 from radio.formats import RATE
 from sound import decode
 
+CROWD = 1000
+"""Listeners to the channels that stay."""
 PIANO = 'title = "{}"\nbreath = 0.5\n[programs]\nall = 0\n'
 HARP = 'title = "{}"\nbreath = 0.5\n[programs]\nall = 46\n'
 
@@ -87,7 +89,8 @@ async def test_a_channel_is_added_changed_and_removed_and_other_listeners_hear_n
         before = await own.until(lambda s: all(c["lookahead"] > 18 for c in s["channels"].values()), 120)
         own.tune_in("/bach.mp3", "/folk.mp3", "/jazz.mp3")
         own.follow("folk")
-        await own.until(lambda s: s["listeners"] == 3)
+        others = [one for path in ("/bach.mp3", "/folk.mp3") for one in await crowd(own.url, path, CROWD // 2)]
+        await own.until(lambda s: s["listeners"] == 3 + CROWD)
         write(station.folder, folk=HARP, lofi=PIANO)
         (station.folder / "jazz.toml").unlink()
         station.reload()
@@ -102,10 +105,17 @@ async def test_a_channel_is_added_changed_and_removed_and_other_listeners_hear_n
         )
         notes = await station.notes("folk", changed["channels"]["folk"]["now"]["started"])
         assert {note["program"] for note in notes} == {46}
-        after = await own.until(lambda s: own.tapes["/lofi.mp3"].pieces and s["listeners"] == 3)
+        after = await own.until(lambda s: own.tapes["/lofi.mp3"].pieces and s["listeners"] == 3 + CROWD)
         assert after["studio"]["pid"] == before["studio"]["pid"]
         assert after["studio"]["restarts"] == 0
+        heard = [one.heard for one in others]
+        await own.until(lambda _: all(one.heard > before for one, before in zip(others, heard, strict=True)))
+        assert not any(one.lost for one in others)
+        assert max(one.longest_wait for one in others) < 2.0
+        for one in others:
+            one.transport.abort()
         for name in ("bach", "folk"):
+            assert not after["channels"][name]["ended"]
             tape = own.tapes[f"/{name}.mp3"]
             assert not tape.over
             assert tape.longest_wait < 1.0

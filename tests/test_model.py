@@ -17,23 +17,18 @@ from hypothesis import strategies as st
 from numba.core.dispatcher import Dispatcher
 
 from models import TINY, model
-from music import tune
+from music import tune, whole
 from radio.composer import blocks, weights
 from radio.composer.compiled import compiled
 from radio.composer.dataset import example, padded
 from radio.composer.decoding import Compiled, Decoder, Masked
 from radio.composer.growth import origins, with_layers
-from radio.composer.model import Transformer, norm, rotate
+from radio.composer.model import ModelConfig, Transformer, norm, rotate
 from radio.composer.muon import orthogonal
 from radio.composer.sampling import draw
-from radio.composer.window import Held, Window, held
 from radio.errors import MissingError, ModelError
 from radio.music import tokens
 from radio.music.score import Prefix
-
-
-def whole(piece: tokens.Positions) -> Held:
-    return held(piece, Window(), len(piece))
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +121,19 @@ def test_a_deeper_model_begins_by_saying_what_the_shallower_one_says(transformer
     pad = torch.zeros(ids.shape[:2], dtype=torch.bool)
     said = transformer.losses(ids, ticks, tokens.PREFIX_LENGTH, pad)
     torch.testing.assert_close(grown.losses(ids, ticks, tokens.PREFIX_LENGTH, pad), said)
+
+
+def test_a_model_without_intervals_says_the_same_when_it_is_given_them(transformer: Transformer) -> None:
+    ids, ticks = rows(2, 40)
+    plain = Transformer(replace(TINY, intervals=False))
+    plain.load_state_dict(transformer.state_dict(), strict=False)
+    told = {name: value for name, value in TINY.to_json().items() if name != "intervals"}
+    assert ModelConfig.from_json(told) == plain.config
+    pad = torch.zeros(ids.shape[:2], dtype=torch.bool)
+    said = plain.losses(ids, ticks, tokens.PREFIX_LENGTH, pad)
+    given_ = with_layers(plain, TINY.layers)
+    assert given_.config == TINY
+    torch.testing.assert_close(given_.losses(ids, ticks, tokens.PREFIX_LENGTH, pad), said)
 
 
 @given(layers=st.integers(1, 12), more=st.integers(0, 24))

@@ -30,7 +30,7 @@ from radio.composer.window import Position
 from radio.music import tokens
 from radio.music.score import Bar, Prefix
 
-SHAPE = ModelConfig(width=256, layers=1)
+SHAPE = ModelConfig(width=256, layers=1, intervals=False)
 UNITS = 512
 """Units of each LSTM."""
 MEMORY = 100

@@ -29,7 +29,7 @@ from radio.composer.window import Context, Position, is_bar_line
 from radio.music import tokens
 from radio.music.score import Bar, Prefix
 
-SHAPE = ModelConfig(context=1024)
+SHAPE = ModelConfig(context=1024, intervals=False)
 OFFSETS = np.append(0, np.cumsum(tokens.SIZES))
 """Where each slot's ids begin in the one vocabulary, and its size."""
 GROUP = 6
@@ -43,7 +43,7 @@ class Flat(Transformer):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(replace(config, sizes=(int(OFFSETS[-1]),)))
 
-    def embedded(self, positions: Tensor) -> Tensor:
+    def embedded(self, positions: Tensor, near: Tensor | None = None) -> Tensor:
         """(B, T, 1) tokens → (B, T, D)."""
         return norm(self.embed[0](positions[..., 0]))
 

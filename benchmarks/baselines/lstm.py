@@ -26,7 +26,7 @@ from radio.composer.window import Context, Position
 from radio.music import tokens
 from radio.music.score import Bar, Prefix
 
-SHAPE = ModelConfig(width=512, layers=3, context=320)
+SHAPE = ModelConfig(width=512, layers=3, context=320, intervals=False)
 State = tuple[Tensor, Tensor]
 
 

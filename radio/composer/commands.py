@@ -118,7 +118,7 @@ def _beginning(source: Path | None, layers: int | None) -> tuple[Transformer, di
         return Transformer(replace(shape, layers=layers or shape.layers)), None
     model = weights.load(source).requires_grad_(True).train()
     origin = {"model": weights.digest(source), "layers": model.config.layers, "training": weights.facts(source)}
-    return (with_layers(model, layers) if layers else model), origin
+    return with_layers(model, layers or model.config.layers), origin
 
 
 def _line(standing: Standing, by_slot: dict[str, float]) -> str:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from radio.composer import blocks
-from radio.composer.model import Transformer, norm, rotations
+from radio.composer.intervals import History, told
+from radio.composer.model import PITCH, Transformer, norm, rotations
 from radio.errors import ModelError
 
 
@@ -30,10 +31,47 @@ class Decoder(Protocol):
             IndexError: a row is full; of `prefill`, there are more positions than it holds.
         """
 
+    def near(self, rows: Sequence[int], programs: Sequence[int], ticks: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """What the pitch to come in each of the rows is foretold by, as `Transformer.head_logits` takes it.
+
+        `programs` are ids of slot 1, 0 for what is no note.
+        """
+
 
 def decoder(model: Transformer, rows: int) -> Decoder:
     """The quickest way for the device that the model is on."""
     return Compiled(model, rows) if model.embed[0].weight.device.type == "cpu" else Masked(model, rows)
+
+
+class Histories:
+    """What the intervals of each row's next position are told from."""
+
+    def __init__(self, model: Transformer) -> None:
+        self.intervals, self.device = model.config.intervals, model.embed[0].weight.device
+        self._rows: dict[int, History] = {}
+
+    def fill(self, row: int, positions: Tensor, ticks: Tensor) -> None:
+        """A row from nothing."""
+        if self.intervals:
+            self._rows[row] = History.of(positions, ticks)
+
+    def near(self, rows: Sequence[int], programs: Sequence[int], ticks: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """As `Decoder.near`."""
+        own = [self._rows[row] for row in rows]
+        found = [history.references(program, tick) for history, program, tick in zip(own, programs, ticks, strict=True)]
+        keys = [history.key * history.pitched(program) for history, program in zip(own, programs, strict=True)]
+        return torch.tensor(found, device=self.device), torch.tensor(keys, device=self.device)
+
+    def add(self, rows: Sequence[int], positions: Tensor, ticks: Tensor) -> Tensor | None:
+        """Adds a position to each of the rows; what its intervals tell (R, REFERENCES + 1)."""
+        if not self.intervals:
+            return None
+        ids, times = positions.tolist(), ticks.tolist()
+        programs = [position[1] if History.tuned(position) else 0 for position in ids]
+        references, keys = self.near(rows, programs, times)
+        for row, position, tick in zip(rows, ids, times, strict=True):
+            self._rows[row].add(position, tick)
+        return told(positions[:, PITCH.slot], references, keys)
 
 
 class Compiled:
@@ -59,6 +97,8 @@ class Compiled:
             stacked([block.down.weight for block in own]),
         )
         self.cache = blocks.Cache.empty(config.layers, rows, config.heads, config.context, self.dim)
+        self.histories = Histories(model)
+        self.near = self.histories.near
 
     def widen(self, rows: int) -> None:
         self.cache = self.cache.widened(rows)
@@ -67,6 +107,7 @@ class Compiled:
         if len(positions) > self.context:
             raise IndexError(f"got {len(positions)} positions, wanted {self.context} at most")
         out, keys, values = self.model.prefill(positions, ticks)
+        self.histories.fill(row, positions, ticks)
         blocks.fill(self.cache, row, keys.numpy(), values.numpy())
         return out
 
@@ -76,7 +117,7 @@ class Compiled:
         if lengths.max() >= self.context:
             raise IndexError(f"a row is full: it holds {self.context} positions")
         cos, sin = rotations(torch.from_numpy(lengths), ticks, self.dim)
-        x = self.model.embedded(positions)
+        x = self.model.embedded(positions, self.histories.add(rows, positions, ticks))
         return torch.from_numpy(blocks.step(x.numpy(), cos.numpy(), sin.numpy(), self.weights, self.cache, places))
 
 
@@ -95,6 +136,8 @@ class Masked:
         shape = (config.layers, rows, config.heads, config.context, self.dim)
         self.keys, self.values = torch.zeros((2, *shape), device=device)
         self.lengths = torch.zeros(rows, dtype=torch.long, device=device)
+        self.histories = Histories(model)
+        self.near = self.histories.near
 
     def widen(self, rows: int) -> None:
         more = self.keys.new_zeros((self.keys.shape[0], rows, *self.keys.shape[2:]))
@@ -106,6 +149,7 @@ class Masked:
         if length > self.keys.shape[3]:
             raise IndexError(f"got {length} positions, wanted {self.keys.shape[3]} at most")
         out, keys, values = self.model.prefill(positions, ticks)
+        self.histories.fill(row, positions, ticks)
         self.keys[:, row, :, :length], self.values[:, row, :, :length] = keys, values
         self.lengths[row] = length
         return out
@@ -116,7 +160,7 @@ class Masked:
         cos, sin = (r[:, None, None] for r in rotations(lengths, ticks, self.dim))
         longest = int(lengths.max()) + 1
         away = (torch.arange(longest, device=lengths.device) > lengths[:, None])[:, None, None]
-        x = self.model.embedded(positions[:, None])
+        x = self.model.embedded(positions, self.histories.add(rows, positions, ticks))[:, None]
         for number, block in enumerate(self.model.blocks):
             q, k, v = block.project(x, cos, sin)
             keys, values = self.keys[number], self.values[number]

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from radio.composer.decoding import decoder
 from radio.composer.echo import Echo
-from radio.composer.model import Transformer
+from radio.composer.model import PITCH, Transformer
 from radio.composer.sampling import draw
 from radio.composer.window import Context, Position
 from radio.music import grammar, tokens
@@ -105,7 +105,7 @@ class Engine:
     def draw(self, numbers: Sequence[int]) -> list[Position]:
         """Draws the next position of each of the rows, without writing it: the caller may complete a bar line first."""
         began = time.perf_counter()
-        drawn = self._draw([self._row(number) for number in numbers])
+        drawn = self._draw(numbers, [self._row(number) for number in numbers])
         self.drawn += len(drawn)
         self.seconds += time.perf_counter() - began
         return drawn
@@ -130,10 +130,11 @@ class Engine:
             raise ValueError(f"row {number} is not open")
         return row
 
-    def _draw(self, rows: Sequence[Row]) -> list[Position]:
+    def _draw(self, numbers: Sequence[int], rows: Sequence[Row]) -> list[Position]:
         trunk = [row.logits_from for row in rows]
         x = torch.cat([t for t in trunk if t is not None])  # (voices, D)
-        owner = [k for k, row in enumerate(rows) for _ in range(1 + (row.sampling.guidance != 1.0))]
+        owner = [k for k, row in enumerate(rows) for _ in range(voices(row))]
+        places = [2 * number + voice for number, row in zip(numbers, rows, strict=True) for voice in range(voices(row))]
         weight = [w for row in rows for w in voice_weights(row.sampling.guidance)]
         owners = torch.tensor(owner, device=self.device)
         weights = torch.tensor(weight, device=self.device)[:, None]
@@ -142,7 +143,8 @@ class Engine:
         nucleus = np.array([row.sampling.nucleus for row in rows])
         positions: list[list[int]] = [[] for _ in rows]
         for slot in range(tokens.SLOTS):
-            each = self.model.head_logits(x, slot)
+            near = self._near(places, [(rows[k], positions[k]) for k in owner]) if slot == PITCH.slot else None
+            each = self.model.head_logits(x, slot, near)
             logits = each.new_zeros(len(rows), each.shape[1]).index_add_(0, owners, each * weights).cpu().numpy()
             for k, row in enumerate(rows):
                 if row.echo:
@@ -158,6 +160,14 @@ class Engine:
                 x = x + self.model.drawn[slot](torch.from_numpy(ids).to(self.device))[owners]
         return [tuple(own) for own in positions]
 
+    def _near(self, places: Sequence[int], begun: Sequence[tuple[Row, list[int]]]) -> tuple[Tensor, Tensor] | None:
+        """What the pitches of positions that are drawn up to their program are foretold by."""
+        if not self.model.config.intervals:
+            return None
+        programs = [own[1] if own[0] < tokens.BAR else 0 for _, own in begun]
+        ticks = [row.bar_tick + own[0] - tokens.RANGES["onset"].start for row, own in begun]
+        return self.decoder.near(places, programs, ticks)
+
     def _advance(self, numbers: Sequence[int], rows: Sequence[Row], positions: Sequence[Position]) -> None:
         """Adds a position to each row, and moves its state on."""
         anew = []
@@ -167,7 +177,7 @@ class Engine:
             if row.context.add(position):
                 anew.append((number, row))
                 continue
-            for voice in range(1 + (row.sampling.guidance != 1.0)):
+            for voice in range(voices(row)):
                 places.append(2 * number + voice)
                 ids.append(position)
                 ticks.append(row.tick)
@@ -179,11 +189,15 @@ class Engine:
             start = 0
             while start < len(owners):
                 row = owners[start]
-                voices = 1 + (row.sampling.guidance != 1.0)
-                row.logits_from = out[start : start + voices]
-                start += voices
+                row.logits_from = out[start : start + voices(row)]
+                start += voices(row)
         for number, row in anew:
             self._prefill(number, row)
+
+
+def voices(row: Row) -> int:
+    """How many places of the decoder a row uses: 2 with a shadow."""
+    return 1 + (row.sampling.guidance != 1.0)
 
 
 def voice_weights(guidance: float) -> tuple[float, ...]:

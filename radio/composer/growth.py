@@ -1,4 +1,4 @@
-"""Another depth for a trained model: deeper, saying at first exactly what it said, or shallower, to be trained further.
+"""Another shape for a trained model: deeper, saying at first exactly what it said, or shallower, to be trained further.
 
 A new block is a copy of the one below it whose two outputs are zero, so that it adds nothing until it has learned to;
 its queries, keys and features are of use from the first step. (Zero-initialised residual outputs: Zhang et al. 2019,
@@ -29,9 +29,10 @@ def origins(layers: int, wanted: int) -> list[tuple[int, bool]]:
 
 
 def with_layers(model: Transformer, layers: int) -> Transformer:
-    """The model with `layers` blocks; with more than it has, its figures are those of `model` to the rounding."""
+    """The model with `layers` blocks, and intervals; if it loses no block, its figures are those of `model` to the
+    rounding."""
     with torch.random.fork_rng(devices=()):
-        made = Transformer(replace(model.config, layers=layers))
+        made = Transformer(replace(model.config, layers=layers, intervals=True))
     others = {name: value for name, value in model.state_dict().items() if not name.startswith("blocks.")}
     made.load_state_dict(others, strict=False)
     for block, (origin, new) in zip(made.blocks, origins(model.config.layers, layers), strict=True):

@@ -6,6 +6,8 @@
   arXiv:2104.09864; the second clock is ours.)
 - The next position is decoded slot after slot by a small head: each slot sees the trunk's output and the slots
   before it.
+- A note is embedded, and its pitch foretold, by its intervals and its degree in the key besides its number
+  (`radio.composer.intervals`).
 - Pre-norm with RMSNorm, squared-ReLU feed-forward (So et al. 2021, arXiv:2109.08668), no biases.
 """
 
@@ -20,8 +22,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from radio.composer.intervals import IDS, key_of, references, spread, told, tuned
 from radio.music.score import BEAT
-from radio.music.tokens import PREFIX_LENGTH, SIZES, SLOTS
+from radio.music.tokens import PREFIX_LENGTH, RANGES, SIZES, SLOTS
+
+PITCH = RANGES["pitch"]
+_SILENT = ("out.weight", "down.weight", "bias", "told.weight", "leans.weight")
+"""Parameters that begin as zeros: what they add is nothing until they have learned to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,8 @@ class ModelConfig:
     context: int = 640
     """Positions a row may hold, prefix included."""
     sizes: tuple[int, ...] = SIZES
+    intervals: bool = True
+    """Whether notes are also known by their intervals (`radio.composer.intervals`)."""
 
     @property
     def room(self) -> int:
@@ -44,7 +53,8 @@ class ModelConfig:
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> ModelConfig:
-        return cls(**{**fields, "sizes": tuple(fields["sizes"])})
+        # Models that were made before there were intervals say nothing of them.
+        return cls(**{"intervals": False, **fields, "sizes": tuple(fields["sizes"])})
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "sizes": list(self.sizes)}
@@ -97,6 +107,15 @@ def norm(x: Tensor) -> Tensor:
     return F.rms_norm(x, (x.shape[-1],))
 
 
+def attended(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Causal attention; each (B, H, T, D/H)."""
+    if q.device.type == "cpu":
+        # Half as long again in bfloat16 there.
+        with torch.autocast("cpu", enabled=False):
+            return F.scaled_dot_product_attention(q.float(), k.float(), v.float(), is_causal=True)
+    return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+
 class Head(nn.Module):
     """Logits of one slot from the trunk's output and the slots decoded before it."""
 
@@ -105,8 +124,12 @@ class Head(nn.Module):
         self.hidden = nn.Linear(config.width, config.head_width, bias=False)
         self.logits = nn.Linear(config.head_width, size)
 
+    def features(self, x: Tensor) -> Tensor:
+        """What the logits are made of: (..., D) → (..., head width)."""
+        return F.relu(self.hidden(norm(x))).square()
+
     def forward(self, x: Tensor) -> Tensor:
-        logits: Tensor = self.logits(F.relu(self.hidden(norm(x))).square())
+        logits: Tensor = self.logits(self.features(x))
         return logits
 
 
@@ -133,32 +156,43 @@ class Transformer(nn.Module):
         self.blocks: Each[Block] = Each(Block(config) for _ in range(config.layers))
         self.drawn: Each[nn.Embedding] = Each(nn.Embedding(size, config.width) for size in config.sizes[:-1])
         self.heads: Each[Head] = Each(Head(config, size) for size in config.sizes)
+        self.told = nn.Embedding(IDS, config.width) if config.intervals else None
+        self.leans = nn.Linear(config.head_width, IDS, bias=False) if config.intervals else None
         self._initialise()
 
     def _initialise(self) -> None:
         for name, parameter in self.named_parameters():
-            if name.endswith(("out.weight", "down.weight", "bias")) or ".logits." in name:
+            if name.endswith(_SILENT) or ".logits." in name:
                 nn.init.zeros_(parameter)
             elif "embed" in name or "drawn" in name:
                 nn.init.normal_(parameter, std=0.5 if "embed" in name else 0.1)
             else:
                 nn.init.uniform_(parameter, -math.sqrt(3 / parameter.shape[1]), math.sqrt(3 / parameter.shape[1]))
 
-    def embedded(self, positions: Tensor) -> Tensor:
-        """(B, T, SLOTS) ids → (B, T, D)."""
+    def embedded(self, positions: Tensor, near: Tensor | None = None) -> Tensor:
+        """(..., SLOTS) ids, and what `intervals.told` says of each (..., REFERENCES + 1) → (..., D)."""
         x: Tensor = self.embed[0](positions[..., 0])
         for slot in range(1, SLOTS):
             x = x + self.embed[slot](positions[..., slot])
+        if self.told is not None and near is not None:
+            x = x + F.embedding_bag(near.flatten(0, -2), self.told.weight, mode="sum").view(x.shape)
         return norm(x)
+
+    def near(self, positions: Tensor, ticks: Tensor) -> Tensor | None:
+        """What is told of each position's intervals: (B, T, SLOTS) ids and (B, T) times → (B, T, REFERENCES + 1)."""
+        if self.told is None:
+            return None
+        key = key_of(positions)[:, None] * tuned(positions)
+        return told(positions[..., PITCH.slot], references(positions, ticks), key)
 
     def forward(self, positions: Tensor, ticks: Tensor) -> Tensor:
         """The trunk over whole sequences: (B, T, SLOTS) ids and (B, T) times → (B, T, D)."""
         index = torch.arange(positions.shape[1], device=positions.device).expand(positions.shape[:2])
         cos, sin = (r[:, None] for r in rotations(index, ticks, self.config.width // self.config.heads))
-        x = self.embedded(positions)
+        x = self.embedded(positions, self.near(positions, ticks))
         for block in self.blocks:
             q, k, v = block.project(x, cos, sin)
-            x = block.finish(x, F.scaled_dot_product_attention(q, k, v, is_causal=True))
+            x = block.finish(x, attended(q, k, v))
         return norm(x)
 
     def prefill(self, positions: Tensor, ticks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -168,19 +202,26 @@ class Transformer(nn.Module):
         """
         index = torch.arange(len(positions), device=positions.device)[None]
         cos, sin = (r[:, None] for r in rotations(index, ticks[None], self.config.width // self.config.heads))
-        x = self.embedded(positions[None])
+        x = self.embedded(positions[None], self.near(positions[None], ticks[None]))
         keys, values = [], []
         for block in self.blocks:
             q, k, v = block.project(x, cos, sin)
             keys.append(k[0])
             values.append(v[0])
-            x = block.finish(x, F.scaled_dot_product_attention(q, k, v, is_causal=True))
+            x = block.finish(x, attended(q, k, v))
         return norm(x)[0, -1], torch.stack(keys), torch.stack(values)
 
-    def head_logits(self, x: Tensor, slot: int) -> Tensor:
-        """Logits of a slot: x (..., D) is the trunk's output plus `drawn` of the slots before → (..., ids)."""
-        logits: Tensor = self.heads[slot](x)
-        return logits
+    def head_logits(self, x: Tensor, slot: int, near: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        """Logits of a slot: x (..., D) is the trunk's output plus `drawn` of the slots before → (..., ids).
+
+        `near`: of the pitch's slot the references (..., REFERENCES) and the key (...) to foretell it by.
+        """
+        features = self.heads[slot].features(x)
+        logits: Tensor = self.heads[slot].logits(features)
+        if self.leans is None or near is None or slot != PITCH.slot:
+            return logits
+        leaning = spread(self.leans(features).float(), *near)
+        return logits.float() + F.pad(leaning, (PITCH.start, logits.shape[-1] - PITCH.stop))
 
     def losses(self, positions: Tensor, ticks: Tensor, skip: int, pad: Tensor) -> Tensor:
         """Nats of each slot of each next position.
@@ -191,8 +232,12 @@ class Transformer(nn.Module):
         x = self(positions[:, :-1], ticks[:, :-1])[:, skip - 1 :]
         target = positions[:, skip:]
         total = []
+        near = None
+        if self.told is not None:
+            key = key_of(positions)[:, None] * tuned(positions)
+            near = references(positions, ticks)[:, skip:], key[:, skip:]
         for slot, size in enumerate(self.config.sizes):
-            logits = self.head_logits(x, slot).float()
+            logits = self.head_logits(x, slot, near).float()
             ids = target[..., slot]
             loss = F.cross_entropy(logits.reshape(-1, size), ids.reshape(-1), reduction="none").view(ids.shape)
             total.append(loss * (ids > 0))
