@@ -1,8 +1,6 @@
-"""/openapi.json, and /docs, where people read the same."""
+"""/openapi.json: every address, for machines. People read the same at /docs."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 from aiohttp import web
 
@@ -10,17 +8,11 @@ from radio.air import openapi
 from radio.air.head import CORS
 from radio.air.station import Station
 
-PAGE = "docs.html"
 
-
-def add_routes(app: web.Application, station: Station, folder: Path) -> None:
-    """Adds both; the page is a file of the folder."""
+def add_routes(app: web.Application, station: Station) -> None:
+    """Adds it."""
 
     async def description(request: web.Request) -> web.Response:
         return web.json_response(openapi.document(station.config.station), headers=CORS)
 
-    async def page(request: web.Request) -> web.FileResponse:
-        return web.FileResponse(folder / PAGE, headers={"Cache-Control": "no-cache"})
-
     app.router.add_get("/openapi.json", description)
-    app.router.add_get("/docs", page)

@@ -9,7 +9,6 @@ import html
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from pathlib import Path
 from string import Template
 from typing import Any
 
@@ -18,13 +17,14 @@ from aiohttp import web
 from radio import licences
 from radio.air.answers import STATION, transmission
 from radio.air.head import CORS
+from radio.air.pages import FOLDER
 from radio.air.station import Station, Transmission
 from radio.errors import ModelError
 from radio.licences import Origin
 
 log = logging.getLogger(__name__)
 
-PAGE = Path(__file__).parent / "web" / "licence.html"
+PAGE = FOLDER / "licence.html"
 ORIGINS: web.AppKey[Mapping[str, Origin]] = web.AppKey("origins")
 
 

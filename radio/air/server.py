@@ -9,12 +9,13 @@ import resource
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 from aiohttp import hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.log import server_logger
 
-from radio.air import access, admin, docs, documents, feed, hls_server, licence, metrics
+from radio.air import access, admin, docs, documents, feed, hls_server, licence, metrics, pages
 from radio.air.answers import STATION, near, problem, transmission
 from radio.air.changes import reload
 from radio.air.head import CORS, head, headers
@@ -33,7 +34,6 @@ from radio.formats import FORMATS
 
 log = logging.getLogger(__name__)
 
-WEB = Path(__file__).parent / "web"
 FORMS = {form.extension: name for name, form in FORMATS.items()}
 LONGEST_HEAD = 8190
 """Bytes of a request's line and of each of its headers."""
@@ -43,20 +43,19 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def application(station: Station, log: logging.Logger | None = None) -> web.Application:
     """The web application of a station. `log`: where those who go in the middle of a response are written."""
     app = web.Application(middlewares=[_answer_errors], client_max_size=64 << 10)
+    server_logger.addFilter(_of_ours)
     app[STATION] = station
     access.prepare(app, station.config.station.proxies, log)
     app[DOORKEEPER] = Doorkeeper(station, room())
     app.middlewares.insert(0, app[DOORKEEPER].middleware)
-    app.router.add_get("/", _page)
     app.router.add_get("/status.json", _status)
     app.router.add_get("/healthz", _health)
     app.router.add_routes(documents.routes())
     metrics.add_routes(app, station)
-    docs.add_routes(app, station, WEB)
+    docs.add_routes(app, station)
+    pages.add_routes(app)
     admin.add_routes(app, station)
     licence.add_routes(app, station)
-    if WEB.is_dir():
-        app.router.add_static("/static", WEB)
     app.router.add_get("/{channel:[^/.]+}/feed", _feed)
     app.router.add_get("/{channel:[^/.]+}/events", _events)
     app.router.add_routes(hls_server.routes())
@@ -64,6 +63,12 @@ def application(station: Station, log: logging.Logger | None = None) -> web.Appl
     # Endless responses end here, before the server waits for their handlers.
     app.on_shutdown.append(_sign_off)
     return app
+
+
+def _of_ours(record: logging.LogRecord) -> bool:
+    """What is no HTTP is answered 400 and has its line in the access log, and who has gone is gone; traces of either
+    would only fill the log."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError | ConnectionError)
 
 
 async def _sign_off(app: web.Application) -> None:
@@ -190,10 +195,6 @@ async def _status(request: web.Request) -> web.Response:
 async def _health(request: web.Request) -> web.Response:
     kind, fields = health(request.app[STATION])
     return web.json_response(fields, status=kind, headers={**CORS, "Cache-Control": "no-store"})
-
-
-async def _page(request: web.Request) -> web.StreamResponse:
-    return web.FileResponse(WEB / "index.html", headers={"Cache-Control": "no-cache"})
 
 
 def _options() -> web.Response:

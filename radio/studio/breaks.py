@@ -151,7 +151,7 @@ def recording(path: Path, loudness: float) -> Pcm:
 
 def _decoded(path: Path) -> Pcm:
     """Its sound at RATE, both sides: (frames, 2)."""
-    parts: list[Pcm] = []
+    parts: list[npt.NDArray[Any]] = []
     try:
         with av.open(str(path)) as container:
             if not container.streams.audio:
