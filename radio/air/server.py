@@ -117,17 +117,18 @@ async def _audio(request: web.Request) -> web.StreamResponse:
         return problem(request, 503, f"{found.channel.name} is not on the air yet", state=found.channel.state)
     if refused := full(request, station, found):
         return refused
-    frame = await station.supplied(found, mount)
-    if frame is None:
+    first = await station.supplied(found, mount)
+    if first is None:
         return problem(request, 503, f"{mount.path} cannot be made now", studio=station.studio)
+    frame = mount.frame(first)
     begin = head(request.version, headers(own, found.config, mount.form, metaint=metaint, frame=frame))
     if tune := request.query.get("tune", "")[: feed.LONGEST_TUNE]:
         found.feed.tuned(tune, frame)
-    return await _listen(request, station, mount, begin, icy=icy)
+    return await _listen(request, station, mount, begin, first, icy=icy)
 
 
 async def _listen(
-    request: web.Request, station: Station, mount: Mount, begin: bytes, *, icy: bool
+    request: web.Request, station: Station, mount: Mount, begin: bytes, first: int, *, icy: bool
 ) -> web.StreamResponse:
     """Hands the socket to the mount; where it cannot be taken from its transport, until the response ends."""
     transport = request.transport
@@ -137,7 +138,7 @@ async def _listen(
     transport.pause_reading()
     who = Who(access.client(request), request.headers.get("User-Agent", ""))
     own = direct(transport)
-    listener = mount.join(own or Through(transport), begin, icy=icy, now=station.clock(), who=who)
+    listener = mount.join(own or Through(transport), begin, first, icy=icy, now=station.clock(), who=who)
     if own:
         access.later(request, listener)
         return Handwritten()

@@ -69,10 +69,8 @@ class Mount:
     def path(self) -> str:
         return f"/{self.channel.name}.{self.form.extension}"
 
-    def join(self, outlet: Outlet, head: bytes, *, icy: bool, now: float, who: Who = NOBODY) -> Listener:
-        """Begins a response: head, format header and burst leave at once."""
-        first = self.channel.first(self.form.name)
-        assert first is not None, f"{self.path} has nothing to send yet"
+    def join(self, outlet: Outlet, head: bytes, first: int, *, icy: bool, now: float, who: Who = NOBODY) -> Listener:
+        """Begins a response with the packet of a number: head, format header and burst leave at once."""
         spans = self.titled if icy else self.plain
         listener = Listener(outlet, first, spans, now, who)
         listener.on_end = self._forget
@@ -92,12 +90,13 @@ class Mount:
         """Bytes of audio and titles, to all listeners ever."""
         return self._sent + sum(listener.sent for listener in self.listeners)
 
-    def first_frame(self) -> int | None:
-        """The source frame at which the sound of a response that begins now begins; None if none can begin yet."""
-        first = self.channel.first(self.form.name)
-        if first is None:
-            return None
-        start = self.channel.log[first].start
+    def first(self) -> int | None:
+        """Number of the packet that a response that begins now begins with; None if none can begin yet."""
+        return self.channel.first(self.form.name)
+
+    def frame(self, number: int) -> int:
+        """The source frame at which the sound of a packet begins."""
+        start = self.channel.log[number].start
         return start - self.form.delay_at(start)
 
     def write(self, now: float) -> None:
@@ -252,20 +251,22 @@ class Station:
     async def supplied(self, transmission: Transmission, mount: Mount) -> int | None:
         """Waits until somebody can begin to listen at a mount.
 
-        Returns the source frame at which the sound begins; None if the studio did not give the format in time.
+        Returns the number of the packet to begin with; None if the studio did not give the format in time.
         """
         mount.heard = self.clock()
+        if mount.form.name in transmission.channel.formats and (number := mount.first()) is not None:
+            return number
         before = transmission.channel.formats
         transmission.choose(mount.heard)
         if transmission.channel.formats != before:
             self.on_credit(transmission.channel)
         try:
             async with asyncio.timeout(PATIENCE):
-                while (frame := mount.first_frame()) is None:
+                while (number := mount.first()) is None:
                     await mount.news.wait()
         except TimeoutError:
             return None
-        return frame
+        return number
 
     async def run(self) -> None:
         """Keeps time for all channels, until cancelled. Channels are spread over a block, not released together."""
