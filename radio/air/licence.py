@@ -89,9 +89,9 @@ def _guard(longest: int | None) -> str:
     if not longest:
         return ""
     return (
-        f"Before a bar is heard, the notes so far are held against all works learned from: in whatever key, no run "
-        f"of more than {longest} notes is let pass that any of them has too. That is as much as different works of "
-        "the style by people share with each other."
+        f"Before a bar is heard, the notes so far are held against all works learned from, in whatever key: a bar that "
+        f"would end a run of more than {longest} notes that any of them has too is written anew. As much is shared by "
+        "different works of the style by people."
     )
 
 
