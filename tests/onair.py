@@ -77,6 +77,10 @@ async def radio(*words: str) -> AsyncIterator[Process]:
             raise
 
 
+BYTES = 16_000
+"""Of a second of MP3."""
+
+
 @dataclass
 class Tape:
     """What a listener heard of one mount: bytes, when they came, and the source frame the sound begins at."""
@@ -92,10 +96,11 @@ class Tape:
         return b"".join(data for _, data in self.pieces)
 
     @property
-    def longest_wait(self) -> float:
-        """Seconds between two arrivals, at most."""
-        times = [at for at, _ in self.pieces]
-        return max((b - a for a, b in itertools.pairwise(times)), default=0.0)
+    def spare(self) -> float:
+        """Seconds of sound that a player which plays from the first byte on had left when it had least."""
+        begun, _ = self.pieces[0]
+        had = itertools.accumulate(len(data) for _, data in self.pieces[:-1])
+        return min(sound / BYTES - (at - begun) for sound, (at, _) in zip(had, self.pieces[1:], strict=True))
 
 
 class Follower(asyncio.Protocol):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radio import config
+from radio import settings
 from radio.music.shapes import FREE, SHAPES, shaped
 from radio.music.tokens import MAX_REPEAT, SECTIONS
 
@@ -46,7 +46,7 @@ def test_sections_are_whole_units_and_keep_the_returns_within_them() -> None:
 
 
 def test_a_channel_may_ask_for_every_shape() -> None:
-    assert set(get_args(config.Shape)) == {FREE, *SHAPES}
+    assert set(get_args(settings.Shape)) == {FREE, *SHAPES}
 
 
 def test_too_few_bars_are_refused() -> None:

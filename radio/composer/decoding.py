@@ -11,7 +11,7 @@ from torch import Tensor
 
 from radio.composer import blocks
 from radio.composer.intervals import History, told
-from radio.composer.model import PITCH, Transformer, norm, rotations
+from radio.composer.model import PITCH, Transformer, has_bfloat16, norm, rotations
 from radio.errors import ModelError
 
 
@@ -85,6 +85,7 @@ class Compiled:
         config, own = model.config, list(model.blocks)
         self.model, self.context = model, config.context
         self.dim = config.width // config.heads
+        self.bfloat16 = has_bfloat16(torch.device("cpu"))
         if config.width % 8 or self.dim % 4:
             raise ModelError(
                 f"a model of width {config.width} with {config.heads} heads; "
@@ -106,7 +107,9 @@ class Compiled:
     def prefill(self, row: int, positions: Tensor, ticks: Tensor) -> Tensor:
         if len(positions) > self.context:
             raise IndexError(f"got {len(positions)} positions, wanted {self.context} at most")
-        out, keys, values = self.model.prefill(positions, ticks)
+        # What bfloat16 rounds off is no more than the cache's 8 bits do.
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
+            out, keys, values = (made.float() for made in self.model.prefill(positions, ticks))
         self.histories.fill(row, positions, ticks)
         blocks.fill(self.cache, row, keys.numpy(), values.numpy())
         return out
@@ -118,12 +121,12 @@ class Compiled:
             raise IndexError(f"a row is full: it holds {self.context} positions")
         cos, sin = rotations(torch.from_numpy(lengths), ticks, self.dim)
         x = self.model.embedded(positions, self.histories.add(rows, positions, ticks))
-        return torch.from_numpy(blocks.step(x.numpy(), cos.numpy(), sin.numpy(), self.weights, self.cache, places))
+        return blocks.step(x, cos, sin, self.weights, self.cache, places)
 
 
-def stacked(matrices: Sequence[Tensor]) -> blocks.Floats:
-    """Matrices (out, in) of all layers as (layers, in, out)."""
-    return np.ascontiguousarray(torch.stack([matrix.detach().mT for matrix in matrices]).numpy())
+def stacked(matrices: Sequence[Tensor]) -> Tensor:
+    """Matrices (out, in) of all layers as (layers, in, out): so few rows are multiplied quickest."""
+    return torch.stack([matrix.detach().mT for matrix in matrices]).contiguous()
 
 
 class Masked:

@@ -7,6 +7,7 @@ think better of it, and then the echo goes on with what is left from there.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 from radio.music import grammar, tokens
@@ -20,16 +21,20 @@ class Echo:
         self.strength = strength
         """What is added to the logit of what the earlier bar has next."""
         _, *self._notes = tokens.encode_bar(bar, bar.tempo)
+        self._starts = [note[:3] for note in self._notes]
 
     def leaning(self, state: grammar.State, drawn: Sequence[int]) -> Sequence[int]:
         """The ids of the slot after those drawn that are to be likelier, given where the bar stands."""
         slot = len(drawn)
-        left = [note for note in self._notes if note[:3] > _last(state)]
-        if slot == 0:
-            return left[0][:1] if left else LINES
-        if drawn[0] >= tokens.BAR or slot > 3:
+        if slot > 3 or (slot and drawn[0] >= tokens.BAR):
             return ()
-        return next(([note[slot]] for note in left if note[:slot] == tuple(drawn)), ())
+        left = bisect_right(self._starts, _last(state))
+        if slot == 0:
+            return self._starts[left][:1] if left < len(self._starts) else LINES
+        begun = tuple(drawn)
+        found = bisect_left(self._starts, begun, lo=left)
+        alike = found < len(self._starts) and self._starts[found][:slot] == begun
+        return (self._notes[found][slot],) if alike else ()
 
 
 LINES = range(tokens.BAR, tokens.END + 1)

@@ -116,6 +116,14 @@ def attended(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return F.scaled_dot_product_attention(q, k, v, is_causal=True)
 
 
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether a device has arithmetic for bfloat16; without, it is slower than single precision."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    able = torch.cpu.get_capabilities()
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+
+
 class Head(nn.Module):
     """Logits of one slot from the trunk's output and the slots decoded before it."""
 

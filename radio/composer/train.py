@@ -27,7 +27,7 @@ from radio.composer import weights
 from radio.composer.corpus import Corpus
 from radio.composer.dataset import Windows
 from radio.composer.losses import cell_losses, cells
-from radio.composer.model import Transformer
+from radio.composer.model import Transformer, has_bfloat16
 from radio.composer.muon import Muon
 from radio.composer.watch import Watch
 from radio.errors import ModelError
@@ -115,14 +115,6 @@ def optimizers(model: Transformer, config: TrainConfig) -> list[torch.optim.Opti
         Muon(inner, lr=config.rate, weight_decay=config.decay),
         torch.optim.AdamW(rest, lr=config.table_share * config.rate, betas=(0.9, 0.97), weight_decay=0.0),
     ]
-
-
-def has_bfloat16(device: torch.device) -> bool:
-    """Whether a device has arithmetic for bfloat16; without, it is slower than single precision."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    able = torch.cpu.get_capabilities()
-    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
 def factor(progress: Progress, config: TrainConfig) -> float:
