@@ -73,6 +73,10 @@ def _add_train(commands: Any) -> None:
         "--recast", type=float, default=0.0, metavar="S",
         help="share of other windows that are played by other programs (default: 0)",
     )  # fmt: skip
+    train.add_argument(
+        "--guided", type=float, default=0.25, metavar="S",
+        help="share of all windows by which the model learns to follow a prefix further than it does (default: 0.25)",
+    )  # fmt: skip
     train.add_argument("--resume", action="store_true", help="go on from the folder's last checkpoint")
     train.add_argument("--fuse", action="store_true", help="compile first; needs a C++ compiler")
     train.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="where to train")

@@ -52,7 +52,7 @@ def quick(made: N, rate: float = 0.01) -> N:
     return made
 
 
-NARROW = ModelConfig(width=32, layers=2, heads=2, head_width=32, context=100, intervals=False)
+NARROW = ModelConfig(width=32, layers=2, heads=2, head_width=32, context=100, intervals=False, guided=False)
 TINY: dict[str, Callable[[], Baseline]] = {
     "markov": lambda: Markov(shard=1000),
     "lstm": lambda: quick(Lstm(NARROW, batch=4)),
@@ -287,7 +287,8 @@ def test_a_network_composing_hears_what_it_is_measured_with(name: str) -> None:
                 logits, place = own.model.head_logits(own.out, 0), place + OFFSETS[slot]
             found[row, slot] = -float(torch.log_softmax(logits, dim=-1)[place]) / math.log(2)
         own.hear(tuple(position))
-    assert found == pytest.approx(slot_bits(made, positions), abs=1e-3)
+    # A Compiled decoder rounds what it was filled with, and what it keeps.
+    assert found == pytest.approx(slot_bits(made, positions), abs=5e-3)
 
 
 def test_climbing_key_by_key_is_what_the_biaxial_network_was_trained_for() -> None:

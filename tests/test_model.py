@@ -123,11 +123,11 @@ def test_a_deeper_model_begins_by_saying_what_the_shallower_one_says(transformer
     torch.testing.assert_close(grown.losses(ids, ticks, tokens.PREFIX_LENGTH, pad), said)
 
 
-def test_a_model_without_intervals_says_the_same_when_it_is_given_them(transformer: Transformer) -> None:
+def test_a_model_without_intervals_and_guidance_says_the_same_when_it_is_given_them(transformer: Transformer) -> None:
     ids, ticks = rows(2, 40)
-    plain = Transformer(replace(TINY, intervals=False))
+    plain = Transformer(replace(TINY, intervals=False, guided=False))
     plain.load_state_dict(transformer.state_dict(), strict=False)
-    told = {name: value for name, value in TINY.to_json().items() if name != "intervals"}
+    told = {name: value for name, value in TINY.to_json().items() if name not in ("intervals", "guided")}
     assert ModelConfig.from_json(told) == plain.config
     pad = torch.zeros(ids.shape[:2], dtype=torch.bool)
     said = plain.losses(ids, ticks, tokens.PREFIX_LENGTH, pad)

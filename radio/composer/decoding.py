@@ -21,8 +21,11 @@ class Decoder(Protocol):
     def widen(self, rows: int) -> None:
         """Makes room for so many rows more."""
 
-    def prefill(self, row: int, positions: Tensor, ticks: Tensor) -> Tensor:
-        """Fills a row from nothing: (T, SLOTS) ids and (T,) times → the trunk's output at the last position (D,)."""
+    def prefill(self, row: int, positions: Tensor, ticks: Tensor, guidance: float = 1.0) -> Tensor:
+        """Fills a row from nothing: (T, SLOTS) ids and (T,) times → the trunk's output at the last position (D,).
+
+        `guidance` holds for the positions that are added to it, too.
+        """
 
     def advance(self, rows: Sequence[int], positions: Tensor, ticks: Tensor) -> Tensor:
         """Adds one position to each of the rows: (R, SLOTS) ids and (R,) times → the trunk's output (R, D).
@@ -43,17 +46,24 @@ def decoder(model: Transformer, rows: int) -> Decoder:
     return Compiled(model, rows) if model.embed[0].weight.device.type == "cpu" else Masked(model, rows)
 
 
-class Histories:
-    """What the intervals of each row's next position are told from."""
+class Told:
+    """What each row's next position is told besides its ids: its intervals, and how far to follow the prefix."""
 
     def __init__(self, model: Transformer) -> None:
-        self.intervals, self.device = model.config.intervals, model.embed[0].weight.device
+        self.model, self.device = model, model.embed[0].weight.device
         self._rows: dict[int, History] = {}
+        self._guidance: dict[int, float] = {}
 
-    def fill(self, row: int, positions: Tensor, ticks: Tensor) -> None:
+    def fill(self, row: int, positions: Tensor, ticks: Tensor, guidance: float) -> None:
         """A row from nothing."""
-        if self.intervals:
+        self._guidance[row] = guidance
+        if self.model.config.intervals:
             self._rows[row] = History.of(positions, ticks)
+
+    def embedded(self, rows: Sequence[int], positions: Tensor, ticks: Tensor) -> Tensor:
+        """Adds a position to each of the rows: (R, SLOTS) ids and (R,) times → (R, D)."""
+        x = self.model.embedded(positions, self._add(rows, positions, ticks))
+        return self.model.pushed(x, torch.tensor([self._guidance[row] for row in rows], device=self.device))
 
     def near(self, rows: Sequence[int], programs: Sequence[int], ticks: Sequence[int]) -> tuple[Tensor, Tensor]:
         """As `Decoder.near`."""
@@ -62,9 +72,9 @@ class Histories:
         keys = [history.key * history.pitched(program) for history, program in zip(own, programs, strict=True)]
         return torch.tensor(found, device=self.device), torch.tensor(keys, device=self.device)
 
-    def add(self, rows: Sequence[int], positions: Tensor, ticks: Tensor) -> Tensor | None:
-        """Adds a position to each of the rows; what its intervals tell (R, REFERENCES + 1)."""
-        if not self.intervals:
+    def _add(self, rows: Sequence[int], positions: Tensor, ticks: Tensor) -> Tensor | None:
+        """What the intervals of positions tell (R, REFERENCES + 1)."""
+        if not self.model.config.intervals:
             return None
         ids, times = positions.tolist(), ticks.tolist()
         programs = [position[1] if History.tuned(position) else 0 for position in ids]
@@ -98,19 +108,19 @@ class Compiled:
             stacked([block.down.weight for block in own]),
         )
         self.cache = blocks.Cache.empty(config.layers, rows, config.heads, config.context, self.dim)
-        self.histories = Histories(model)
-        self.near = self.histories.near
+        self.told = Told(model)
+        self.near = self.told.near
 
     def widen(self, rows: int) -> None:
         self.cache = self.cache.widened(rows)
 
-    def prefill(self, row: int, positions: Tensor, ticks: Tensor) -> Tensor:
+    def prefill(self, row: int, positions: Tensor, ticks: Tensor, guidance: float = 1.0) -> Tensor:
         if len(positions) > self.context:
             raise IndexError(f"got {len(positions)} positions, wanted {self.context} at most")
         # What bfloat16 rounds off is no more than the cache's 8 bits do.
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
-            out, keys, values = (made.float() for made in self.model.prefill(positions, ticks))
-        self.histories.fill(row, positions, ticks)
+            out, keys, values = (made.float() for made in self.model.prefill(positions, ticks, guidance))
+        self.told.fill(row, positions, ticks, guidance)
         blocks.fill(self.cache, row, keys.numpy(), values.numpy())
         return out
 
@@ -120,7 +130,7 @@ class Compiled:
         if lengths.max() >= self.context:
             raise IndexError(f"a row is full: it holds {self.context} positions")
         cos, sin = rotations(torch.from_numpy(lengths), ticks, self.dim)
-        x = self.model.embedded(positions, self.histories.add(rows, positions, ticks))
+        x = self.told.embedded(rows, positions, ticks)
         return blocks.step(x, cos, sin, self.weights, self.cache, places)
 
 
@@ -139,20 +149,20 @@ class Masked:
         shape = (config.layers, rows, config.heads, config.context, self.dim)
         self.keys, self.values = torch.zeros((2, *shape), device=device)
         self.lengths = torch.zeros(rows, dtype=torch.long, device=device)
-        self.histories = Histories(model)
-        self.near = self.histories.near
+        self.told = Told(model)
+        self.near = self.told.near
 
     def widen(self, rows: int) -> None:
         more = self.keys.new_zeros((self.keys.shape[0], rows, *self.keys.shape[2:]))
         self.keys, self.values = torch.cat((self.keys, more), 1), torch.cat((self.values, more), 1)
         self.lengths = torch.cat((self.lengths, self.lengths.new_zeros(rows)))
 
-    def prefill(self, row: int, positions: Tensor, ticks: Tensor) -> Tensor:
+    def prefill(self, row: int, positions: Tensor, ticks: Tensor, guidance: float = 1.0) -> Tensor:
         length = len(positions)
         if length > self.keys.shape[3]:
             raise IndexError(f"got {length} positions, wanted {self.keys.shape[3]} at most")
-        out, keys, values = self.model.prefill(positions, ticks)
-        self.histories.fill(row, positions, ticks)
+        out, keys, values = self.model.prefill(positions, ticks, guidance)
+        self.told.fill(row, positions, ticks, guidance)
         self.keys[:, row, :, :length], self.values[:, row, :, :length] = keys, values
         self.lengths[row] = length
         return out
@@ -163,7 +173,7 @@ class Masked:
         cos, sin = (r[:, None, None] for r in rotations(lengths, ticks, self.dim))
         longest = int(lengths.max()) + 1
         away = (torch.arange(longest, device=lengths.device) > lengths[:, None])[:, None, None]
-        x = self.model.embedded(positions, self.histories.add(rows, positions, ticks))[:, None]
+        x = self.told.embedded(rows, positions, ticks)[:, None]
         for number, block in enumerate(self.model.blocks):
             q, k, v = block.project(x, cos, sin)
             keys, values = self.keys[number], self.values[number]

@@ -3,9 +3,6 @@
 A *row* is one channel's place in the batch: its cache, what it may write next, its random numbers. `draw` draws
 one position for each row it is given, `write` adds them. A row whose window (`radio.composer.window`) is made anew
 keeps its prefix and is prefilled once.
-
-Guidance: a row with guidance g ≠ 1 has a shadow, the same music under an empty prefix; logits are
-shadow + g × (row − shadow) (classifier-free guidance, Ho and Salimans 2022).
 """
 
 from __future__ import annotations
@@ -34,6 +31,7 @@ class Sampling:
     """By slot."""
     nucleus: float = 0.97
     guidance: float = 1.0
+    """See `radio.composer.guidance`."""
 
 
 @dataclass(slots=True)
@@ -53,7 +51,7 @@ class Row:
     """Where the bar under way begins, and how long it is."""
     bar_ticks: int = 0
     logits_from: Tensor | None = None
-    """The trunk's output at the last position: (voices, D); voices is 2 with a shadow, else 1."""
+    """The trunk's output at the last position: (D,)."""
 
 
 class Engine:
@@ -62,8 +60,7 @@ class Engine:
     def __init__(self, model: Transformer, rows: int) -> None:
         self.model = model
         self.rows: list[Row | None] = [None] * rows
-        # Row r uses places 2r and, for its shadow, 2r + 1 of the decoder.
-        self.decoder = decoder(model, 2 * rows)
+        self.decoder = decoder(model, rows)
         self.device = model.embed[0].weight.device
         self.drawn = 0
         """Positions drawn."""
@@ -75,7 +72,7 @@ class Engine:
         if number >= len(self.rows):
             more = max(number + 1, 2 * len(self.rows)) - len(self.rows)
             self.rows += [None] * more
-            self.decoder.widen(2 * more)
+            self.decoder.widen(more)
         self.rows[number] = row
         self._prefill(number, row)
 
@@ -89,13 +86,9 @@ class Engine:
         held = row.context.held()
         ticks = np.concatenate((np.zeros(len(row.prefix), dtype=np.int64), held.ticks))
         at = torch.from_numpy(ticks).to(self.device)
-        prefixes = [row.prefix] if row.sampling.guidance == 1.0 else [row.prefix, tokens.any_prefix()]
-        outs = []
-        for voice, prefix in enumerate(prefixes):
-            positions = np.concatenate((prefix, held.positions))
-            ids = torch.from_numpy(positions.astype(np.int64)).to(self.device)
-            outs.append(self.decoder.prefill(2 * number + voice, ids, at))
-        row.logits_from = torch.stack(outs)
+        positions = np.concatenate((row.prefix, held.positions))
+        ids = torch.from_numpy(positions.astype(np.int64)).to(self.device)
+        row.logits_from = self.decoder.prefill(number, ids, at, row.sampling.guidance)
         row.tick = int(ticks[-1])
         bars = [i for i, position in enumerate(positions.tolist()) if tokens.BAR <= position[0] < tokens.END]
         if bars:
@@ -132,20 +125,14 @@ class Engine:
 
     def _draw(self, numbers: Sequence[int], rows: Sequence[Row]) -> list[Position]:
         trunk = [row.logits_from for row in rows]
-        x = torch.cat([t for t in trunk if t is not None])  # (voices, D)
-        owner = [k for k, row in enumerate(rows) for _ in range(voices(row))]
-        places = [2 * number + voice for number, row in zip(numbers, rows, strict=True) for voice in range(voices(row))]
-        weight = [w for row in rows for w in voice_weights(row.sampling.guidance)]
-        owners = torch.tensor(owner, device=self.device)
-        weights = torch.tensor(weight, device=self.device)[:, None]
+        x = torch.stack([t for t in trunk if t is not None])  # (R, D)
         uniform = np.stack([row.rng.random(tokens.SLOTS) for row in rows])
         temperature = np.array([row.sampling.temperature for row in rows])
         nucleus = np.array([row.sampling.nucleus for row in rows])
         positions: list[list[int]] = [[] for _ in rows]
         for slot in range(tokens.SLOTS):
-            near = self._near(places, [(rows[k], positions[k]) for k in owner]) if slot == PITCH.slot else None
-            each = self.model.head_logits(x, slot, near)
-            logits = each.new_zeros(len(rows), each.shape[1]).index_add_(0, owners, each * weights).cpu().numpy()
+            near = self._near(numbers, rows, positions) if slot == PITCH.slot else None
+            logits = self.model.head_logits(x, slot, near).cpu().numpy()
             for k, row in enumerate(rows):
                 if row.echo:
                     logits[k, row.echo.leaning(row.state, positions[k])] += row.echo.strength
@@ -157,52 +144,39 @@ class Engine:
             for own, value in zip(positions, ids.tolist(), strict=True):
                 own.append(value)
             if slot < tokens.SLOTS - 1:
-                x = x + self.model.drawn[slot](torch.from_numpy(ids).to(self.device))[owners]
+                x = x + self.model.drawn[slot](torch.from_numpy(ids).to(self.device))
         return [tuple(own) for own in positions]
 
-    def _near(self, places: Sequence[int], begun: Sequence[tuple[Row, list[int]]]) -> tuple[Tensor, Tensor] | None:
+    def _near(
+        self, numbers: Sequence[int], rows: Sequence[Row], begun: Sequence[list[int]]
+    ) -> tuple[Tensor, Tensor] | None:
         """What the pitches of positions that are drawn up to their program are foretold by."""
         if not self.model.config.intervals:
             return None
-        programs = [own[1] if own[0] < tokens.BAR else 0 for _, own in begun]
-        ticks = [row.bar_tick + own[0] - tokens.RANGES["onset"].start for row, own in begun]
-        return self.decoder.near(places, programs, ticks)
+        programs = [own[1] if own[0] < tokens.BAR else 0 for own in begun]
+        onset = tokens.RANGES["onset"].start
+        ticks = [row.bar_tick + own[0] - onset for row, own in zip(rows, begun, strict=True)]
+        return self.decoder.near(numbers, programs, ticks)
 
     def _advance(self, numbers: Sequence[int], rows: Sequence[Row], positions: Sequence[Position]) -> None:
         """Adds a position to each row, and moves its state on."""
-        anew = []
-        places, ids, ticks, owners = [], [], [], []
+        anew: list[tuple[int, Row]] = []
+        going: list[tuple[int, Row]] = []
         for number, row, position in zip(numbers, rows, positions, strict=True):
             move(row, position)
-            if row.context.add(position):
-                anew.append((number, row))
-                continue
-            for voice in range(voices(row)):
-                places.append(2 * number + voice)
-                ids.append(position)
-                ticks.append(row.tick)
-                owners.append(row)
-        if places:
+            (anew if row.context.add(position) else going).append((number, row))
+        if going:
+            ids = [row.context.written[-1] for _, row in going]
+            ticks = [row.tick for _, row in going]
             out = self.decoder.advance(
-                places, torch.tensor(ids, device=self.device), torch.tensor(ticks, device=self.device)
+                [number for number, _ in going],
+                torch.tensor(ids, device=self.device),
+                torch.tensor(ticks, device=self.device),
             )
-            start = 0
-            while start < len(owners):
-                row = owners[start]
-                row.logits_from = out[start : start + voices(row)]
-                start += voices(row)
+            for (_, row), own in zip(going, out, strict=True):
+                row.logits_from = own
         for number, row in anew:
             self._prefill(number, row)
-
-
-def voices(row: Row) -> int:
-    """How many places of the decoder a row uses: 2 with a shadow."""
-    return 1 + (row.sampling.guidance != 1.0)
-
-
-def voice_weights(guidance: float) -> tuple[float, ...]:
-    """What the logits of a row, and of its shadow if it has one, are multiplied by."""
-    return (1.0,) if guidance == 1.0 else (guidance, 1.0 - guidance)
 
 
 def move(row: Row, position: Position) -> None:

@@ -23,10 +23,10 @@ import numpy as np
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from radio.composer import weights
+from radio.composer import guidance, weights
 from radio.composer.corpus import Corpus
 from radio.composer.dataset import Windows
-from radio.composer.losses import cell_losses, cells
+from radio.composer.losses import arrays, cell_losses, cells
 from radio.composer.model import Transformer, has_bfloat16
 from radio.composer.muon import Muon
 from radio.composer.watch import Watch
@@ -58,6 +58,8 @@ class TrainConfig:
     """Share of the other windows whose prefix is of another piece."""
     recast: float = 0.0
     """Share of the other windows that are given other programs."""
+    guided: float = 0.25
+    """Share of all windows by which the model learns guidance, from what it says itself."""
     decay: float = 0.03
     warmup: int = 40
     """Steps."""
@@ -74,7 +76,7 @@ class TrainConfig:
     """Minutes between looks at works of both sides of the split; 0: none."""
 
 
-OPTIONS = ("minutes", "rate", "fall", "balance", "openings", "doubt", "recast", "seed")
+OPTIONS = ("minutes", "rate", "fall", "balance", "openings", "doubt", "recast", "guided", "seed")
 """Fields of TrainConfig that `radio train` takes."""
 
 
@@ -91,6 +93,16 @@ class Progress:
     """Positions a second."""
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one update came to: bits by slot and positions, of plain windows and of those that learn guidance."""
+
+    bits: np.ndarray[Any, Any]
+    positions: int
+    apart: float
+    guided: int
+
+
 @dataclass(slots=True)
 class Recent:
     """What the steps since the last line of the log came to."""
@@ -98,11 +110,17 @@ class Recent:
     bits: np.ndarray[Any, Any] = field(default_factory=lambda: np.zeros(tokens.SLOTS))
     positions: int = 0
     seconds: float = 0.0
+    apart: float = 0.0
+    """Bits between what guided windows said and what they were to say."""
+    guided: int = 0
+    """Positions of those."""
 
-    def add(self, bits: np.ndarray[Any, Any], positions: int, seconds: float) -> None:
+    def add(self, step: Step, seconds: float) -> None:
         """Adds a step."""
-        self.bits = self.bits + bits
-        self.positions += positions
+        self.bits = self.bits + step.bits
+        self.positions += step.positions
+        self.apart += step.apart
+        self.guided += step.guided
         self.seconds += seconds
 
 
@@ -229,26 +247,38 @@ class Trainer:
         facts = {**asdict(self.progress), "stages": self.stages, "machine": machine}
         return facts if self.origin is None else {**facts, "origin": self.origin}
 
-    def step(self) -> tuple[np.ndarray[Any, Any], int]:
-        """One update; bits by slot summed over the positions, and how many there were."""
+    def step(self) -> Step:
+        """One update."""
         scale = factor(self.progress, self.config)
         for optimizer, rates in zip(self.optimizers, self.base, strict=True):
             for settings, rate in zip(optimizer.param_groups, rates, strict=True):
                 settings["lr"] = rate * scale
         batch = self.windows.batch(self.config.batch)
-        total = sum(len(e.positions) - tokens.PREFIX_LENGTH for e in batch)
-        bits = np.zeros(tokens.SLOTS)
-        for group in cells(batch, self.config.cell):
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
+        learning = self.windows.rng.random(len(batch)) < self.config.guided
+        plain = [e for e, guided in zip(batch, learning, strict=True) if not guided]
+        pushed = [e for e, guided in zip(batch, learning, strict=True) if guided]
+        told, guided = (sum(len(e.positions) - tokens.PREFIX_LENGTH for e in side) for side in (plain, pushed))
+        bits, apart = np.zeros(tokens.SLOTS), 0.0
+        for group in cells(plain, self.config.cell):
+            with self._arithmetic():
                 losses, _ = cell_losses(self.model, group)
-            torch.autograd.backward(losses.sum() / total)
+            torch.autograd.backward(losses.sum() / (told + guided))
             bits += losses.detach().sum(dim=(0, 1)).cpu().numpy() / LN2
+        for group in cells(pushed, self.config.cell):
+            own = guidance.drawn(torch.from_numpy(self.windows.rng.random(len(group), np.float32)).to(self.device))
+            with self._arithmetic():
+                losses = guidance.losses(self.model, self.averaged, *arrays(group, self.device), own)
+            torch.autograd.backward(losses.sum() / (told + guided))
+            apart += float(losses.detach().sum()) / LN2
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         self.average.update_parameters(self.model)
-        return bits, total
+        return Step(bits, told, apart, guided)
+
+    def _arithmetic(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16)
 
     def run(self, report: Callable[[Progress, dict[str, float]], None]) -> None:
         """Trains until the budget is spent; `report` is told every `config.report` steps."""
@@ -258,19 +288,19 @@ class Trainer:
         saved = looked = self.progress.seconds
         while self.progress.seconds < 60 * self.config.minutes:
             began = self.clock()
-            bits, count = self.step()
+            step = self.step()
             # A step never takes this long; a process that was stopped does.
             took = min(self.clock() - began, 30.0)
             self.progress.step += 1
             self.progress.seconds += took
-            self.progress.positions += count
-            recent.add(bits, count, took)
+            self.progress.positions += step.positions + step.guided
+            recent.add(step, took)
             over = self.progress.seconds >= 60 * self.config.minutes
             if over or self.progress.step % self.config.report == 0:
                 by_slot = dict(zip(SLOT_NAMES, (recent.bits / recent.positions).tolist(), strict=True))
                 self.progress.bits = sum(by_slot.values())
-                self.progress.rate = recent.positions / recent.seconds
-                self._log(by_slot)
+                self.progress.rate = (recent.positions + recent.guided) / recent.seconds
+                self._log(by_slot, recent.apart / max(recent.guided, 1))
                 report(self.progress, by_slot)
                 recent = Recent()
             if self.config.watch and self.progress.seconds - looked > 60 * self.config.watch:
@@ -288,10 +318,11 @@ class Trainer:
         row = {style: round(own.validation, 4) for style, own in found.items()}
         self._row("styles.csv", {"step": self.progress.step, **row})
 
-    def _log(self, by_slot: dict[str, float]) -> None:
+    def _log(self, by_slot: dict[str, float], apart: float) -> None:
         p = self.progress
+        slots = {name: round(own, 4) for name, own in by_slot.items()}
         row = {"step": p.step, "seconds": round(p.seconds, 1), "positions": p.positions, "bits": round(p.bits, 4)}
-        self._row("curve.csv", {**row, **{name: round(own, 4) for name, own in by_slot.items()}})
+        self._row("curve.csv", {**row, **slots, "guidance": round(apart, 4)})
 
     def _row(self, name: str, row: dict[str, float]) -> None:
         path = self.out / name
