@@ -3,7 +3,7 @@
 
 SOUNDFONT_PACKAGE=fluid-soundfont-gm
 RUN_PACKAGES="libfluidsynth3 $SOUNDFONT_PACKAGE"
-TEST_PACKAGES="ffmpeg mpg123 chromium openssl icecast2 nginx-light"
+TEST_PACKAGES="ffmpeg mpg123 mpv vlc-bin vlc-plugin-base chromium openssl icecast2 nginx-light"
 TORCH_CPU_INDEX=https://download.pytorch.org/whl/cpu
 
 venv=$root/.venv
@@ -31,8 +31,8 @@ install_system() {
     if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
         [ -n "$(find_python)" ] || die "needs Python 3.11 or newer: install it and run this again"
         say "no apt here, so the system's packages are yours to install if they are missing:"
-        say "  Fedora: dnf install fluidsynth-libs fluid-soundfont-gm     (tests: ffmpeg-free mpg123 chromium icecast)"
-        say "  Arch:   pacman -S fluidsynth soundfont-fluid               (tests: ffmpeg mpg123 chromium icecast)"
+        say "  Fedora: dnf install fluidsynth-libs fluid-soundfont-gm     (tests: ffmpeg-free mpg123 mpv vlc chromium icecast)"
+        say "  Arch:   pacman -S fluidsynth soundfont-fluid               (tests: ffmpeg mpg123 mpv vlc chromium icecast)"
         say "  macOS:  brew install fluid-synth, and any General MIDI soundfont: --soundfont FILE"
         say "'.venv/bin/radio check' says what is missing."
         return

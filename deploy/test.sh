@@ -4,7 +4,7 @@ set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 . "$root/deploy/lib.sh"
 if grep -q '^ID=ubuntu' /etc/os-release 2>/dev/null; then
-    TEST_PACKAGES="ffmpeg mpg123 openssl icecast2 nginx-light" # Ubuntu has Chromium as a snap only; without it the page's tests are skipped
+    TEST_PACKAGES="ffmpeg mpg123 mpv vlc-bin vlc-plugin-base openssl icecast2 nginx-light" # Ubuntu has Chromium as a snap only; without it the page's tests are skipped
 fi
 # shellcheck disable=SC2086
 prepare test '[test]' $RUN_PACKAGES $TEST_PACKAGES

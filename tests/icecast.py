@@ -24,6 +24,7 @@ CONFIGURATION = """<icecast>
     <admin-user>admin</admin-user><admin-password>{password}</admin-password>
   </authentication>
   <mount type="default"><charset>UTF-8</charset></mount>
+  {relay}
   <hostname>127.0.0.1</hostname>
   <listen-socket><port>{port}</port><bind-address>127.0.0.1</bind-address></listen-socket>
   <paths><logdir>{folder}</logdir><webroot>{share}/web</webroot><adminroot>{share}/admin</adminroot></paths>
@@ -31,6 +32,9 @@ CONFIGURATION = """<icecast>
   <security><chroot>0</chroot>{owner}</security>
 </icecast>
 """
+RELAY = """<relay>
+    <server>{}</server><port>{}</port><mount>{}</mount><relay-shoutcast-metadata>1</relay-shoutcast-metadata>
+  </relay>"""
 OWNER = "<changeowner><user>nobody</user><group>nogroup</group></changeowner>"
 
 
@@ -62,12 +66,15 @@ class Icecast:
 
 
 @asynccontextmanager
-async def icecast(folder: Path, port: int = 0) -> AsyncIterator[Icecast]:
-    """Runs the server until the context ends."""
+async def icecast(folder: Path, port: int = 0, relay: tuple[str, int, str] | None = None) -> AsyncIterator[Icecast]:
+    """Runs the server until the context ends; `relay`: host, port and path of a stream that it passes on."""
     port = port or free_port()
     owner = OWNER if os.geteuid() == 0 else ""
     path = folder / f"icecast-{port}.xml"
-    path.write_text(CONFIGURATION.format(port=port, folder=folder, share=SHARE, password=PASSWORD, owner=owner))
+    passed_on = RELAY.format(*relay) if relay else ""
+    path.write_text(
+        CONFIGURATION.format(port=port, folder=folder, share=SHARE, password=PASSWORD, owner=owner, relay=passed_on)
+    )
     process = await asyncio.create_subprocess_exec(
         "icecast2", "-c", str(path), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
     )

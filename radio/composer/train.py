@@ -50,6 +50,8 @@ class TrainConfig:
     """Learning rate of the matrices (Muon)."""
     table_share: float = 0.3
     """Learning rate of embeddings and of the heads' last layers (AdamW), as a share of `rate`."""
+    guide_share: float = 3.0
+    """Learning rate of what tells guidance (AdamW), as a share of `rate`."""
     balance: float = 0.5
     """Styles are drawn by their size to this power: 1 as they are, 0 all alike."""
     openings: float = 0.2
@@ -125,13 +127,17 @@ class Recent:
 
 
 def optimizers(model: Transformer, config: TrainConfig) -> list[torch.optim.Optimizer]:
-    """Muon for the inner matrices, AdamW for embeddings, last layers and biases."""
+    """Muon for the inner matrices, AdamW for embeddings, last layers, biases and what tells guidance."""
     inner = [p for n, p in model.named_parameters() if p.ndim == 2 and ("blocks" in n or ".hidden." in n)]
-    known = {id(p) for p in inner}
+    guide = [p for n, p in model.named_parameters() if n.startswith("guide.")]
+    known = {id(p) for p in (*inner, *guide)}
     rest = [p for p in model.parameters() if id(p) not in known]
+    groups = [{"params": rest, "lr": config.table_share * config.rate}]
+    if guide:  # one vector for all positions, which begins as zeros: it has far to go, and much tells it where
+        groups.append({"params": guide, "lr": config.guide_share * config.rate})
     return [
         Muon(inner, lr=config.rate, weight_decay=config.decay),
-        torch.optim.AdamW(rest, lr=config.table_share * config.rate, betas=(0.9, 0.97), weight_decay=0.0),
+        torch.optim.AdamW(groups, betas=(0.9, 0.97), weight_decay=0.0),
     ]
 
 
