@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -91,28 +93,45 @@ def bits_per_note(
     budget: int = 12000,
     seed: int = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    part: Callable[[str, Callable[[], dict[str, Any]]], dict[str, Any]] = lambda style, measure: measure(),
 ) -> dict[str, Figures]:
-    """Figures of every style's validation pieces, about `budget` positions of each, MEASURED at most of a piece."""
+    """Figures of every style's validation pieces, about `budget` positions of each, MEASURED at most of a piece.
+
+    `part` is given each style and what measures it, so that it may know the figures already.
+    """
     entries = corpus.split(validation=True)
     of = {style: [e for e in entries if e.style == style] for style in sorted({e.style for e in entries})}
     found: dict[str, Figures] = {}
-    for done, (style, own) in enumerate(of.items(), 1):
+    for done, style in enumerate(of, 1):
         rng = np.random.default_rng((seed, done))
-        chosen = chosen_from(own, budget, rng)
-        bits: dict[str, float] = {}
-        notes = 0
-        others = {name: entries for name, entries in of.items() if name != style}
-        for entry, strangers in zip(chosen, dealt(others, len(chosen), rng), strict=True):
-            positions = corpus.of(entry)[:MEASURED]
-            notes += int((positions[:, 0] < tokens.BAR).sum())
-            for kind, given in prefixes(entry, strangers).items():
-                if given:
-                    mean = sum(_bits(model, prefix, positions) for prefix in given) / len(given)
-                    bits[kind] = bits.get(kind, 0.0) + mean
-        per_note = {kind: total / notes for kind, total in bits.items()}
-        found[style] = Figures(per_note, notes, len(chosen), len({e.work for e in chosen}))
+        measure = partial(_figures, model, corpus, style, of, budget, rng)
+        found[style] = Figures(**part(style, measure))
         progress(done, len(of))
     return found
+
+
+def _figures(
+    model: Transformer,
+    corpus: Corpus,
+    style: str,
+    of: Mapping[str, Sequence[Entry]],
+    budget: int,
+    rng: np.random.Generator,
+) -> dict[str, Any]:
+    """Fields of a style's Figures."""
+    chosen = chosen_from(of[style], budget, rng)
+    bits: dict[str, float] = {}
+    notes = 0
+    others = {name: entries for name, entries in of.items() if name != style}
+    for entry, strangers in zip(chosen, dealt(others, len(chosen), rng), strict=True):
+        positions = corpus.of(entry)[:MEASURED]
+        notes += int((positions[:, 0] < tokens.BAR).sum())
+        for kind, given in prefixes(entry, strangers).items():
+            if given:
+                mean = sum(_bits(model, prefix, positions) for prefix in given) / len(given)
+                bits[kind] = bits.get(kind, 0.0) + mean
+    per_note = {kind: total / notes for kind, total in bits.items()}
+    return asdict(Figures(per_note, notes, len(chosen), len({e.work for e in chosen})))
 
 
 def _bits(model: Transformer, prefix: Prefix, positions: tokens.Positions) -> float:

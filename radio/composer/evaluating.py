@@ -71,7 +71,7 @@ def evaluate(
         return _composed(model, channels, pieces, seed, keep)
 
     parts: dict[str, Callable[[], Any]] = {
-        "bits_per_note": lambda: _bits(weights.load(model), found, seed),
+        "bits_per_note": lambda: _bits(weights.load(model), found, seed, unfinished),
         "apart": lambda: _apart(found, composed()[apart[0]], composed()[apart[1]], seed),
     }
     if not quick:
@@ -90,11 +90,15 @@ def evaluate(
     console.print(f"figures in {target}")
 
 
-def _bits(transformer: Transformer, found: corpus.Corpus, seed: int) -> dict[str, Any]:
+def _bits(transformer: Transformer, found: corpus.Corpus, seed: int, unfinished: Unfinished) -> dict[str, Any]:
     with bar() as progress:
         task = progress.add_task("bits a note: styles", total=None)
         figures = bits_per_note(
-            transformer, found, seed=seed, progress=lambda d, n: progress.update(task, completed=d, total=n)
+            transformer,
+            found,
+            seed=seed,
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+            part=lambda style, measure: unfinished.part(f"bits of {style}", measure),
         )
     console.print(_bits_table(figures))
     return {style: asdict(own) for style, own in figures.items()}

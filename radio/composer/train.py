@@ -61,7 +61,7 @@ class TrainConfig:
     recast: float = 0.0
     """Share of the other windows that are given other programs."""
     guided: float = 0.25
-    """Share of all windows by which the model learns guidance, from what it says itself."""
+    """Share of all windows by which the model learns guidance, if it has a teacher."""
     decay: float = 0.03
     warmup: int = 40
     """Steps."""
@@ -160,15 +160,18 @@ class Trainer:
         clock: Callable[[], float] = time.perf_counter,
         bfloat16: bool | None = None,
         origin: dict[str, Any] | None = None,
+        teacher: Transformer | None = None,
     ) -> None:
         """`model` is trained where it is.
 
         Args:
+            teacher: a trained model, left as it is, of which guidance is learned (`radio.composer.guidance`). The
+                model cannot be its own: it would learn to be pushed even where it is not told to, and push further.
             bfloat16: None: if the machine has arithmetic for it.
             origin: what config.json shall tell of the model that this one began as.
         """
         self.config, self.out, self.clock = config, out, clock
-        self.model, self.origin = model, origin
+        self.model, self.origin, self.teacher = model, origin, teacher
         self.device = next(model.parameters()).device
         self.bfloat16 = has_bfloat16(self.device) if bfloat16 is None else bfloat16
         moving = get_ema_multi_avg_fn(config.average)  # type: ignore[no-untyped-call]
@@ -260,7 +263,7 @@ class Trainer:
             for settings, rate in zip(optimizer.param_groups, rates, strict=True):
                 settings["lr"] = rate * scale
         batch = self.windows.batch(self.config.batch)
-        learning = self.windows.rng.random(len(batch)) < self.config.guided
+        learning = self.windows.rng.random(len(batch)) < (self.config.guided if self.teacher else 0.0)
         plain = [e for e, guided in zip(batch, learning, strict=True) if not guided]
         pushed = [e for e, guided in zip(batch, learning, strict=True) if guided]
         told, guided = (sum(len(e.positions) - tokens.PREFIX_LENGTH for e in side) for side in (plain, pushed))
@@ -271,9 +274,10 @@ class Trainer:
             torch.autograd.backward(losses.sum() / (told + guided))
             bits += losses.detach().sum(dim=(0, 1)).cpu().numpy() / LN2
         for group in cells(pushed, self.config.cell):
+            assert self.teacher  # without one, none is to be pushed
             own = guidance.drawn(torch.from_numpy(self.windows.rng.random(len(group), np.float32)).to(self.device))
             with self._arithmetic():
-                losses = guidance.losses(self.model, self.averaged, *arrays(group, self.device), own)
+                losses = guidance.losses(self.model, self.teacher, *arrays(group, self.device), own)
             torch.autograd.backward(losses.sum() / (told + guided))
             apart += float(losses.detach().sum()) / LN2
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
