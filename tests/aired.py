@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aiohttp import web
 
@@ -16,6 +16,7 @@ from radio.air.station import Station
 from radio.config import Config
 from radio.formats import BLOCK, RATE
 from radio.link import Credit
+from radio.music.events import PieceEvent
 
 EPOCH = 1.7e9
 """What the wall clock shows when the station's shows 0."""
@@ -61,6 +62,49 @@ class Air:
             for one in self.station.transmissions.values():
                 one.advance(self.clock.now)
             await asyncio.sleep(0)
+
+
+LOOP = 8
+"""Packets that `Again` sends."""
+
+
+@dataclass
+class Again:
+    """A studio that encodes a few packets once and sends them again and again: hours of a channel in seconds.
+
+    Every `each` packets begin another piece, with the next of `titles`.
+    """
+
+    air: Air
+    name: str
+    titles: Iterator[str]
+    each: int
+    number: int = 0
+    title: str = ""
+
+    def __post_init__(self) -> None:
+        tones = Tones(self.name, length=10**6, station=self.air.station.config.station)
+        self.air.station.transmissions[self.name].channel.headers = tones.headers
+        self._sound = list(tones.packets(LOOP))
+
+    def send(self, count: int) -> None:
+        """Packets from the studio."""
+        for _ in range(count):
+            start, events = self.number * BLOCK, ()
+            if self.number % self.each == 0:
+                self.title = next(self.titles)
+                piece = self.number // self.each + 1
+                events = (PieceEvent(start, piece, self.title, "tone", "C major", "4/4", 100.0, self.each),)
+            made = self._sound[self.number % LOOP]
+            self.air.station.receive(replace(made, number=self.number, start=start, title=self.title, events=events))
+            self.number += 1
+
+    async def play(self, packets: int, *, pause: float = 0.0) -> None:
+        """Lets so many packets' time pass, with `pause` real seconds for each."""
+        for _ in range(packets):
+            self.send(1)
+            await self.air.run(BLOCK / RATE)
+            await asyncio.sleep(pause)
 
 
 @asynccontextmanager

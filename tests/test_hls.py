@@ -17,7 +17,7 @@ import pytest
 from aiohttp import ClientResponse, ClientSession
 
 import hlscheck
-from aired import EPOCH, Air, aired
+from aired import EPOCH, Again, Air, aired
 from fakes import Clock, config
 from radio.air import hls, hls_server, m3u8, players
 from radio.air.segments import PART, PART_SECONDS, PARTS, SEGMENT_SECONDS
@@ -487,6 +487,39 @@ async def test_the_sequence_grows_across_a_restart_even_if_the_clock_is_set_back
     # Players keep a list with a place for each discontinuity.
     assert [hlscheck.parse(text).number("EXT-X-DISCONTINUITY-SEQUENCE") for text in texts] == [0, 1, 2]
     assert hlscheck.parse(texts[0]).segments[0].number == pytest.approx((EPOCH + 1000) / SEGMENT_SECONDS, abs=3)
+
+
+async def test_half_an_hour_across_a_restart_breaks_no_rule_at_any_bit_rate(
+    tmp_path: Path, session: ClientSession
+) -> None:
+    texts: dict[tuple[str, int], list[str]] = {}
+    kinds = [("/bach.m3u8", 0), ("/bach.m3u8", 1), ("/bach.m3u8", 2), ("/bach.rewind.m3u8", 0)]
+    for now in (1000.0, 1000.0 + 15 * 60 + 7):
+        async with aired(settings(tmp_path), Clock(now)) as air:
+            studio = Again(air, "bach", (f"Tone No. {number}" for number in itertools.count(1)), each=90)
+            studio.send(40)
+            await studio.play(40)
+            players = {}
+            for path, variant in kinds:
+                async with session.get(air.url + path) as answer:
+                    uris = [line for line in (await answer.text()).splitlines() if line and not line.startswith("#")]
+                players[path, variant] = Player(air, session, urljoin(air.url + path, uris[variant]))
+            for second in range(5, 15 * 60, 5):
+                await studio.play(round(5 * RATE / BLOCK))
+                for (path, _), player in players.items():
+                    if path == "/bach.m3u8" or second % 60 == 0:
+                        await player.load()
+            for kind, player in players.items():
+                texts.setdefault(kind, []).extend(player.texts)
+    for kind, own in texts.items():
+        assert hlscheck.problems(own[0]) == []
+        for before, after in itertools.pairwise(own):
+            assert hlscheck.problems(after, before) == [], kind
+        lists = [hlscheck.parse(text) for text in own]
+        sequence = [playlist.segments[-1].number for playlist in lists]
+        assert sequence == sorted(sequence)
+        assert sequence[-1] - sequence[0] > 0.97 * 30 * 60 / SEGMENT_SECONDS
+        assert [lists[at].number("EXT-X-DISCONTINUITY-SEQUENCE") for at in (0, -1)] == [0, 1]
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"bach": 7}', '{"bach": {"segments": 7}}', None])

@@ -6,20 +6,16 @@ import asyncio
 import itertools
 import os
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
 
 import pytest
 
-from aired import Air, aired
-from fakes import Tones, config
+from aired import Again, aired
+from fakes import config
 from radio.air.icy import LONGEST
 from radio.formats import BLOCK, RATE
-from radio.link import Packet
 
-LOOP = 8
-"""Packets of sound, which are sent again and again: the titles are what changes."""
 EACH = 10
 """Packets a title."""
 HOUR = 3600 * RATE // BLOCK
@@ -39,37 +35,11 @@ TITLES = {
 """What a piece may be called, and what a player is to show."""
 
 
-@dataclass
-class Hour:
-    """A station whose channel has another title every EACH packets."""
-
-    air: Air
-    sound: list[Packet]
-    number: int = 0
-    titles: Iterator[str] = field(default_factory=lambda: itertools.cycle(TITLES))
-    title: str = ""
-
-    def send(self, count: int) -> None:
-        for _ in range(count):
-            if self.number % EACH == 0:
-                self.title = next(self.titles)
-            made = self.sound[self.number % LOOP]
-            start = self.number * BLOCK
-            self.air.station.receive(replace(made, number=self.number, start=start, title=self.title, events=()))
-            self.number += 1
-
-    async def go_on(self, packets: int, *, pause: float = 0.0) -> None:
-        """Lets so much time pass, with `pause` real seconds a packet."""
-        for _ in range(packets):
-            self.send(1)
-            await self.air.run(BLOCK / RATE)
-            await asyncio.sleep(pause)
-
-
 @asynccontextmanager
-async def hour() -> AsyncIterator[Hour]:
+async def hour() -> AsyncIterator[Again]:
+    """A station whose channel has another title every EACH packets."""
     async with aired(config("bach", formats=("mp3",))) as air:
-        own = Hour(air, list(Tones("bach", length=10**6, station=air.station.config.station).packets(LOOP)))
+        own = Again(air, "bach", itertools.cycle(TITLES), EACH)
         own.send(40)
         await air.run(0.3)
         yield own
@@ -88,7 +58,7 @@ async def test_an_hour_of_titles_is_exact_to_the_byte() -> None:
         while at < HOUR:
             ahead = own.number - at
             if ahead < 60:
-                await own.go_on(20)
+                await own.play(20)
             audio = await asyncio.wait_for(reader.readexactly(metaint), 10)
             # A stream may begin with a tag that brings it into the phase of the others.
             if at == first and audio[:3] == b"ID3":
@@ -133,10 +103,10 @@ async def test_a_player_shows_each_title_as_it_is_meant(player: str) -> None:
                 reading = asyncio.create_task(process.stdout.read(0))
                 text = b""
                 while len(set(shown) & set(TITLES.values())) < len(TITLES):
-                    await own.go_on(5, pause=0.01)
+                    await own.play(5, pause=0.01)
                     reading = asyncio.create_task(process.stdout.read(1 << 20))
                     while not reading.done():
-                        await own.go_on(1, pause=0.02)
+                        await own.play(1, pause=0.02)
                     text += reading.result()
                     found = re.findall(pattern, text.decode(errors="replace"))
                     shown = ["".join(one) if isinstance(one, tuple) else one for one in found]
