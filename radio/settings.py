@@ -152,7 +152,7 @@ class SamplingConfig:
     temperature: Annotated[float, Within(0, 2)] = 1.0
     nucleus: Annotated[float, Within(0.05, 1)] = 0.97
     """Draw among the likeliest tokens whose probabilities add up to this."""
-    guidance: Annotated[float, Within(1, 4)] = 1.0
+    guidance: Annotated[float, Within(0, 8)] = 1.0
     """How hard to push towards the prefix; 1: not at all."""
     echo: Annotated[float, Within(0, 8)] = 4.0
     """How closely a bar follows the one that it is planned to resemble: e to this power is what the chances of the

@@ -39,9 +39,8 @@ def _add_train(commands: Any) -> None:
     train = add_command(
         commands, "train", _train, "train a model",
         "The learning rate follows the budget of minutes; a run that was stopped goes on where it was with --resume.",
-        """radio train --data data --out models/plain --minutes 120
-        radio train --data data --out models/plain --minutes 120 --resume
-        radio train --data data --out models/mine --start models/plain --minutes 60
+        """radio train --data data --out models/mine --minutes 120
+        radio train --data data --out models/mine --minutes 120 --resume
         radio train --data data --out models/deep --start models/mine --layers 9 --minutes 120
         radio train --data data --out models/small --start models/deep --layers 5 --minutes 60""",
     )  # fmt: skip
@@ -73,11 +72,6 @@ def _add_train(commands: Any) -> None:
     train.add_argument(
         "--recast", type=float, default=0.0, metavar="S",
         help="share of other windows that are played by other programs (default: 0)",
-    )  # fmt: skip
-    train.add_argument(
-        "--guided", type=float, default=0.25, metavar="S",
-        help="share of all windows by which the model learns, of --start's, to follow a prefix further than that does "
-        "(default: 0.25; without --start: none)",
     )  # fmt: skip
     train.add_argument("--resume", action="store_true", help="go on from the folder's last checkpoint")
     train.add_argument("--fuse", action="store_true", help="compile first; needs a C++ compiler")

@@ -52,7 +52,7 @@ def quick(made: N, rate: float = 0.01) -> N:
     return made
 
 
-NARROW = ModelConfig(width=32, layers=2, heads=2, head_width=32, context=100, intervals=False, guided=False)
+NARROW = ModelConfig(width=32, layers=2, heads=2, head_width=32, context=100, intervals=False)
 TINY: dict[str, Callable[[], Baseline]] = {
     "markov": lambda: Markov(shard=1000),
     "lstm": lambda: quick(Lstm(NARROW, batch=4)),

@@ -185,6 +185,30 @@ def test_the_engine_runs_past_its_window_without_losing_its_place() -> None:
     assert row.state.onset == piece[-1][0] - tokens.RANGES["onset"].start
 
 
+def test_a_shadow_keeps_time_with_its_row_however_often_their_windows_begin_anew() -> None:
+    engine = Engine(weights.load(model()), 1)
+    piece = [tuple(p) for p in tokens.encode(tune(3, 40), 100.0, ended=False).tolist()]
+    state = grammar.State(Meter(4, 4), Meter(4, 4), grammar.allowed_programs(()))
+    sampling = Sampling(guidance=2.0)
+    prefix = tokens.encode_prefix(Prefix("bach"))
+    row = Row(prefix, sampling, state, np.random.default_rng(1), Context(engine.model.config.room, piece[:40]))
+    engine.open(0, row)
+    assert len(row.voices) == 2
+    assert sum(voice.weight for voice in row.voices) == 1
+    begun = set()
+    for position in piece[40:]:
+        if position[0] >= tokens.BAR:
+            engine.begin_bar(0, grammar.State(Meter(4, 4), Meter(4, 4), state.programs), row.rng, sampling, None)
+        engine.write([0], [position])
+        begun.add(row.voices[0].origin)
+    assert len(begun) > 3
+    assert row.tick == int(tokens.times(np.array(piece))[-1])
+    plain = Row(prefix, Sampling(), state, np.random.default_rng(1), Context(engine.model.config.room, piece))
+    other = Engine(weights.load(model()), 1)
+    other.open(0, plain)
+    assert (plain.tick, plain.bar_tick, plain.bar_ticks) == (row.tick, row.bar_tick, row.bar_ticks)
+
+
 def test_a_row_that_is_not_open_is_refused() -> None:
     with pytest.raises(ValueError, match="row 0 is not open"):
         Engine(weights.load(model()), 1).draw([0])

@@ -23,7 +23,7 @@ from radio.composer.compiled import compiled
 from radio.composer.dataset import example, padded
 from radio.composer.decoding import Compiled, Decoder, Masked
 from radio.composer.growth import origins, with_layers
-from radio.composer.model import ModelConfig, Transformer, norm, rotate
+from radio.composer.model import ModelConfig, Transformer, attended, norm, rotate, rotations
 from radio.composer.muon import orthogonal
 from radio.composer.sampling import draw
 from radio.errors import MissingError, ModelError
@@ -70,6 +70,31 @@ def test_a_full_row_takes_no_more(transformer: Transformer, decoding: type[Decod
         decoder.prefill(0, ids[:room], ticks[:room])
         with pytest.raises(IndexError):
             decoder.advance([0], ids[room:], ticks[room:])
+
+
+@pytest.mark.parametrize(("decoding", "near"), [(Compiled, 0.02), (Masked, 1e-4)])
+def test_a_row_that_forgets_sees_its_prefix_and_the_latest_positions_alone(
+    transformer: Transformer, decoding: type[Decoder], near: float
+) -> None:
+    """One layer deep: further up, what was seen earlier is remembered by those that saw it."""
+    shallow = with_layers(transformer, 1)
+    prefix, sight, last = tokens.PREFIX_LENGTH, tokens.PREFIX_LENGTH + 13, 60
+    ids, ticks = rows(2, last + 1)
+    with torch.inference_mode():
+        decoder = decoding(shallow, 2)
+        decoder.prefill(0, ids[0, :sight], ticks[0, :sight], sight)
+        decoder.prefill(1, ids[1, :sight], ticks[1, :sight])
+        for at in range(sight, last + 1):
+            out = decoder.advance([0, 1], ids[:, at], ticks[:, at])
+        seen = [*range(prefix), *range(last + 1 - (sight - prefix), last + 1)]
+        index = torch.tensor(seen)[None]
+        cos, sin = (r[:, None] for r in rotations(index, ticks[:1, seen], TINY.width // TINY.heads))
+        x = shallow.embedded(ids[:1], shallow.near(ids[:1], ticks[:1]))[:, seen]
+        block = shallow.blocks[0]
+        q, k, v = block.project(x, cos, sin)
+        wanted = norm(block.finish(x, attended(q, k, v)))[0, -1]
+        torch.testing.assert_close(out[0], wanted, atol=near, rtol=near)
+        torch.testing.assert_close(out[1], shallow(ids[1:], ticks[1:])[0, -1], atol=near, rtol=near)
 
 
 @pytest.mark.parametrize(("width", "heads"), [(36, 1), (48, 8)])
@@ -123,11 +148,11 @@ def test_a_deeper_model_begins_by_saying_what_the_shallower_one_says(transformer
     torch.testing.assert_close(grown.losses(ids, ticks, tokens.PREFIX_LENGTH, pad), said)
 
 
-def test_a_model_without_intervals_and_guidance_says_the_same_when_it_is_given_them(transformer: Transformer) -> None:
+def test_a_model_without_intervals_says_the_same_when_it_is_given_them(transformer: Transformer) -> None:
     ids, ticks = rows(2, 40)
-    plain = Transformer(replace(TINY, intervals=False, guided=False))
+    plain = Transformer(replace(TINY, intervals=False))
     plain.load_state_dict(transformer.state_dict(), strict=False)
-    told = {name: value for name, value in TINY.to_json().items() if name not in ("intervals", "guided")}
+    told = {name: value for name, value in TINY.to_json().items() if name != "intervals"}
     assert ModelConfig.from_json(told) == plain.config
     pad = torch.zeros(ids.shape[:2], dtype=torch.bool)
     said = plain.losses(ids, ticks, tokens.PREFIX_LENGTH, pad)

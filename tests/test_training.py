@@ -18,7 +18,6 @@ from radio.composer import corpus
 from radio.composer.corpus import Corpus, composer_of, style_of, timing_of, trimmed, validation_works, work_of
 from radio.composer.dataset import Windows, recast, shift_range, thinned, transposed
 from radio.composer.evaluate import DEALT, KINDS, bits_per_note, dealt, prefixes, windows
-from radio.composer.growth import with_layers
 from radio.composer.model import Transformer
 from radio.composer.train import TrainConfig, Trainer
 from radio.composer.watch import WINDOWS, Standing, Watch
@@ -187,28 +186,6 @@ def test_a_checkpoint_of_another_shape_is_refused(tmp_path: Path) -> None:
     (tmp_path / "checkpoint.pt").write_bytes(b"nothing of the kind")
     with pytest.raises(ModelError, match=r"checkpoint\.pt"):
         Trainer(found, Transformer(TINY), TrainConfig(), tmp_path).resume()
-
-
-def test_guidance_is_learned_of_a_teacher_that_stays_as_it_is(tmp_path: Path) -> None:
-    torch.manual_seed(1)
-    plain = Transformer(replace(TINY, guided=False))
-    for parameter in plain.parameters():
-        torch.nn.init.normal_(parameter, std=0.2)
-    before = {name: tensor.clone() for name, tensor in plain.state_dict().items()}
-    clock = functools.partial(next, itertools.count())
-    config = TrainConfig(minutes=0.5, batch=8, rate=0.002, warmup=2, report=5, guided=0.5)
-    trainer = Trainer(
-        Corpus.load(data()), with_layers(plain, TINY.layers), config, tmp_path, clock=clock, teacher=plain
-    )
-    trainer.run(lambda *_: None)
-    assert trainer.model.guide is not None
-    assert float(trainer.model.guide.weight.detach().abs().max()) > 0
-    assert all(torch.equal(tensor, before[name]) for name, tensor in plain.state_dict().items())
-    with (tmp_path / "curve.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    assert all(float(row["guidance"]) > 0 for row in rows)
-    alone = Trainer(Corpus.load(data()), Transformer(TINY), config, tmp_path / "alone", clock=clock)
-    assert alone.step().guided == 0
 
 
 def test_training_in_bfloat16_learns_as_well(tmp_path: Path) -> None:

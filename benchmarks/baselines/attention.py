@@ -30,7 +30,7 @@ from radio.composer.window import Position
 from radio.music import tokens
 from radio.music.score import Bar, Prefix
 
-SHAPE = ModelConfig(width=256, layers=1, intervals=False, guided=False)
+SHAPE = ModelConfig(width=256, layers=1, intervals=False)
 UNITS = 512
 """Units of each LSTM."""
 MEMORY = 100
@@ -55,7 +55,7 @@ class Reader(Transformer):
         self.decoder = nn.LSTM(config.width + 2 * units, units, batch_first=True)
         self.dense = nn.Linear(units, config.width)
 
-    def forward(self, positions: Tensor, ticks: Tensor, guidance: Tensor | None = None) -> Tensor:
+    def forward(self, positions: Tensor, ticks: Tensor) -> Tensor:
         """MEMORY positions are read, the others heard: (B, MEMORY + n, SLOTS) ids → (B, MEMORY + n, D).
 
         The last n + 1 outputs tell the positions after the memory; the others are 0.

@@ -29,7 +29,7 @@ from radio.composer.window import Context, Position, is_bar_line
 from radio.music import tokens
 from radio.music.score import Bar, Prefix
 
-SHAPE = ModelConfig(context=1024, intervals=False, guided=False)
+SHAPE = ModelConfig(context=1024, intervals=False)
 OFFSETS = np.append(0, np.cumsum(tokens.SIZES))
 """Where each slot's ids begin in the one vocabulary, and its size."""
 GROUP = 6

@@ -26,7 +26,7 @@ from radio.composer.window import Context, Position
 from radio.music import tokens
 from radio.music.score import Bar, Prefix
 
-SHAPE = ModelConfig(width=512, layers=3, context=320, intervals=False, guided=False)
+SHAPE = ModelConfig(width=512, layers=3, context=320, intervals=False)
 State = tuple[Tensor, Tensor]
 
 
@@ -39,8 +39,8 @@ class Recurrent(Transformer):
         self.blocks = Each()
         self.lstm = nn.LSTM(config.width, config.width, config.layers, batch_first=True)
 
-    def forward(self, positions: Tensor, ticks: Tensor, guidance: Tensor | None = None) -> Tensor:
-        """As a transformer's, unguided; the times are not looked at, for the LSTM hears them pass."""
+    def forward(self, positions: Tensor, ticks: Tensor) -> Tensor:
+        """As a transformer's; the times are not looked at, for the LSTM hears them pass."""
         return self.heard(positions, None)[0]
 
     def heard(self, positions: Tensor, state: State | None) -> tuple[Tensor, State]:

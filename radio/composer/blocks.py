@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from radio.composer.compiled import compiled
+from radio.music.tokens import PREFIX_LENGTH
 
 Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.int8]
@@ -39,7 +40,7 @@ class Weights(NamedTuple):
 
 
 class Cache(NamedTuple):
-    """Keys and values of `rows` rows in 8 bits, the scale of each, and each row's length."""
+    """Keys and values of `rows` rows in 8 bits, the scale of each, and what each row has had and holds."""
 
     keys: Bytes
     """(layers, rows, heads, blocks, dim, BLOCK)"""
@@ -50,7 +51,9 @@ class Cache(NamedTuple):
     value_scales: Floats
     """(layers, rows, heads, blocks × BLOCK)"""
     lengths: Whole
-    """(rows,)"""
+    """(rows,): positions a row has had."""
+    sights: Whole
+    """(rows,): positions that a row holds at most, its prefix and then the latest; 0: all that it has had."""
 
     @classmethod
     def empty(cls, layers: int, rows: int, heads: int, context: int, dim: int) -> Cache:
@@ -61,6 +64,7 @@ class Cache(NamedTuple):
             np.zeros(held, np.int8),
             np.zeros(scales, np.float32),
             np.zeros(scales, np.float32),
+            np.zeros(rows, np.int64),
             np.zeros(rows, np.int64),
         )
 
@@ -74,6 +78,7 @@ class Cache(NamedTuple):
             np.concatenate((self.key_scales, more.key_scales), axis=1),
             np.concatenate((self.value_scales, more.value_scales), axis=1),
             np.concatenate((self.lengths, more.lengths)),
+            np.concatenate((self.sights, more.sights)),
         )
 
 
@@ -216,7 +221,11 @@ def attend(qkv: Floats, cos: Floats, sin: Floats, cache: Cache, layer: int, rows
     root = np.float32(1) / np.sqrt(np.float32(dim))
     for r in range(count):
         row = rows[r]
-        last = cache.lengths[row]
+        last, held = cache.lengths[row], cache.lengths[row] + 1
+        if 0 < cache.sights[row] < held:
+            # What is new goes where the oldest was: in attention no order counts, but what keys were turned by.
+            held = cache.sights[row]
+            last = PREFIX_LENGTH + (last - PREFIX_LENGTH) % (held - PREFIX_LENGTH)
         block, place = last // BLOCK, last % BLOCK
         for h in range(heads):
             value = qkv[r, 2, h]
@@ -235,7 +244,7 @@ def attend(qkv: Floats, cos: Floats, sin: Floats, cache: Cache, layer: int, rows
                 values,
                 cache.key_scales[layer, row, h],
                 cache.value_scales[layer, row, h],
-                last + 1,
+                held,
                 shares,
                 out[r, h * dim : (h + 1) * dim],
             )

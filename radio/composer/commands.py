@@ -91,8 +91,7 @@ def train(
     torch.manual_seed(config.seed)
     source = output if resume and (output / weights.CONFIG).is_file() else start
     model, origin = _beginning(source, None if source == output else layers)
-    teacher = weights.load(start, _device(device)) if start else None
-    trainer = Trainer(found, model.to(_device(device)), config, output, origin=origin, teacher=teacher)
+    trainer = Trainer(found, model.to(_device(device)), config, output, origin=origin)
     if fuse:
         trainer.fuse()
     if resume and not trainer.resume():

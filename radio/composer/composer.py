@@ -7,7 +7,6 @@ process of its own.
 from __future__ import annotations
 
 import itertools
-import logging
 import secrets
 import time
 import zlib
@@ -24,8 +23,6 @@ from radio.composer.writer import Numbers, Writer, advance
 from radio.music.score import Bar, Piece
 from radio.settings import ChannelConfig
 from radio.usage import usage
-
-log = logging.getLogger(__name__)
 
 LOW, FULL = 12.0, 30.0
 """Seconds of bars waiting in a channel's queue.
@@ -81,8 +78,6 @@ class Composer:
             ModelError: the model knows nothing of its style.
         """
         self.close(channel.name)
-        if channel.sampling.guidance != 1 and not self.engine.model.config.guided:
-            log.warning("%s: [sampling] guidance has no effect: the model was not trained for it", channel.name)
         taken = {writer.number for writer in self.writers.values()}
         number = next(number for number in itertools.count() if number not in taken)
         repertoire = Repertoire(self._state, channel.name)

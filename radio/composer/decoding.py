@@ -13,6 +13,7 @@ from radio.composer import blocks
 from radio.composer.intervals import History, told
 from radio.composer.model import PITCH, Transformer, has_bfloat16, norm, rotations
 from radio.errors import ModelError
+from radio.music.tokens import PREFIX_LENGTH
 
 
 class Decoder(Protocol):
@@ -21,10 +22,10 @@ class Decoder(Protocol):
     def widen(self, rows: int) -> None:
         """Makes room for so many rows more."""
 
-    def prefill(self, row: int, positions: Tensor, ticks: Tensor, guidance: float = 1.0) -> Tensor:
+    def prefill(self, row: int, positions: Tensor, ticks: Tensor, sight: int = 0) -> Tensor:
         """Fills a row from nothing: (T, SLOTS) ids and (T,) times → the trunk's output at the last position (D,).
 
-        `guidance` holds for the positions that are added to it, too.
+        `sight`: how many positions the row holds at most, its prefix and then the latest; 0: it is full at some time.
         """
 
     def advance(self, rows: Sequence[int], positions: Tensor, ticks: Tensor) -> Tensor:
@@ -46,24 +47,17 @@ def decoder(model: Transformer, rows: int) -> Decoder:
     return Compiled(model, rows) if model.embed[0].weight.device.type == "cpu" else Masked(model, rows)
 
 
-class Told:
-    """What each row's next position is told besides its ids: its intervals, and how far to follow the prefix."""
+class Histories:
+    """What the intervals of each row's next position are told from."""
 
     def __init__(self, model: Transformer) -> None:
-        self.model, self.device = model, model.embed[0].weight.device
+        self.intervals, self.device = model.config.intervals, model.embed[0].weight.device
         self._rows: dict[int, History] = {}
-        self._guidance: dict[int, float] = {}
 
-    def fill(self, row: int, positions: Tensor, ticks: Tensor, guidance: float) -> None:
+    def fill(self, row: int, positions: Tensor, ticks: Tensor) -> None:
         """A row from nothing."""
-        self._guidance[row] = guidance
-        if self.model.config.intervals:
+        if self.intervals:
             self._rows[row] = History.of(positions, ticks)
-
-    def embedded(self, rows: Sequence[int], positions: Tensor, ticks: Tensor) -> Tensor:
-        """Adds a position to each of the rows: (R, SLOTS) ids and (R,) times → (R, D)."""
-        x = self.model.embedded(positions, self._add(rows, positions, ticks))
-        return self.model.pushed(x, torch.tensor([self._guidance[row] for row in rows], device=self.device))
 
     def near(self, rows: Sequence[int], programs: Sequence[int], ticks: Sequence[int]) -> tuple[Tensor, Tensor]:
         """As `Decoder.near`."""
@@ -72,9 +66,9 @@ class Told:
         keys = [history.key * history.pitched(program) for history, program in zip(own, programs, strict=True)]
         return torch.tensor(found, device=self.device), torch.tensor(keys, device=self.device)
 
-    def _add(self, rows: Sequence[int], positions: Tensor, ticks: Tensor) -> Tensor | None:
-        """What the intervals of positions tell (R, REFERENCES + 1)."""
-        if not self.model.config.intervals:
+    def add(self, rows: Sequence[int], positions: Tensor, ticks: Tensor) -> Tensor | None:
+        """Adds a position to each of the rows; what its intervals tell (R, REFERENCES + 1)."""
+        if not self.intervals:
             return None
         ids, times = positions.tolist(), ticks.tolist()
         programs = [position[1] if History.tuned(position) else 0 for position in ids]
@@ -108,35 +102,41 @@ class Compiled:
             stacked([block.down.weight for block in own]),
         )
         self.cache = blocks.Cache.empty(config.layers, rows, config.heads, config.context, self.dim)
-        self.told = Told(model)
-        self.near = self.told.near
+        self.histories = Histories(model)
+        self.near = self.histories.near
 
     def widen(self, rows: int) -> None:
         self.cache = self.cache.widened(rows)
 
-    def prefill(self, row: int, positions: Tensor, ticks: Tensor, guidance: float = 1.0) -> Tensor:
+    def prefill(self, row: int, positions: Tensor, ticks: Tensor, sight: int = 0) -> Tensor:
         if len(positions) > self.context:
             raise IndexError(f"got {len(positions)} positions, wanted {self.context} at most")
         # What bfloat16 rounds off is no more than the cache's 8 bits do.
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
-            out, keys, values = (made.float() for made in self.model.prefill(positions, ticks, guidance))
-        self.told.fill(row, positions, ticks, guidance)
+            out, keys, values = (made.float() for made in self.model.prefill(positions, ticks))
+        self.histories.fill(row, positions, ticks)
         blocks.fill(self.cache, row, keys.numpy(), values.numpy())
+        self.cache.sights[row] = sight
         return out
 
     def advance(self, rows: Sequence[int], positions: Tensor, ticks: Tensor) -> Tensor:
         places = np.array(rows)
         lengths = self.cache.lengths[places]
-        if lengths.max() >= self.context:
+        if (lengths[self.cache.sights[places] == 0] >= self.context).any():
             raise IndexError(f"a row is full: it holds {self.context} positions")
         cos, sin = rotations(torch.from_numpy(lengths), ticks, self.dim)
-        x = self.told.embedded(rows, positions, ticks)
+        x = self.model.embedded(positions, self.histories.add(rows, positions, ticks))
         return blocks.step(x, cos, sin, self.weights, self.cache, places)
 
 
 def stacked(matrices: Sequence[Tensor]) -> Tensor:
     """Matrices (out, in) of all layers as (layers, in, out): so few rows are multiplied quickest."""
     return torch.stack([matrix.detach().mT for matrix in matrices]).contiguous()
+
+
+def forgetful(length: Tensor, sight: Tensor) -> Tensor:
+    """Where a row that has had `length` positions and holds `sight` puts its next one."""
+    return torch.where(length < sight, length, PREFIX_LENGTH + (length - PREFIX_LENGTH) % (sight - PREFIX_LENGTH))
 
 
 class Masked:
@@ -148,36 +148,41 @@ class Masked:
         self.dim = config.width // config.heads
         shape = (config.layers, rows, config.heads, config.context, self.dim)
         self.keys, self.values = torch.zeros((2, *shape), device=device)
-        self.lengths = torch.zeros(rows, dtype=torch.long, device=device)
-        self.told = Told(model)
-        self.near = self.told.near
+        self.lengths, self.sights = torch.zeros((2, rows), dtype=torch.long, device=device)
+        self.histories = Histories(model)
+        self.near = self.histories.near
 
     def widen(self, rows: int) -> None:
         more = self.keys.new_zeros((self.keys.shape[0], rows, *self.keys.shape[2:]))
         self.keys, self.values = torch.cat((self.keys, more), 1), torch.cat((self.values, more), 1)
         self.lengths = torch.cat((self.lengths, self.lengths.new_zeros(rows)))
+        self.sights = torch.cat((self.sights, self.sights.new_zeros(rows)))
 
-    def prefill(self, row: int, positions: Tensor, ticks: Tensor, guidance: float = 1.0) -> Tensor:
+    def prefill(self, row: int, positions: Tensor, ticks: Tensor, sight: int = 0) -> Tensor:
         length = len(positions)
         if length > self.keys.shape[3]:
             raise IndexError(f"got {length} positions, wanted {self.keys.shape[3]} at most")
-        out, keys, values = self.model.prefill(positions, ticks, guidance)
-        self.told.fill(row, positions, ticks, guidance)
+        out, keys, values = self.model.prefill(positions, ticks)
+        self.histories.fill(row, positions, ticks)
         self.keys[:, row, :, :length], self.values[:, row, :, :length] = keys, values
-        self.lengths[row] = length
+        self.lengths[row], self.sights[row] = length, sight
         return out
 
     def advance(self, rows: Sequence[int], positions: Tensor, ticks: Tensor) -> Tensor:
         places = torch.tensor(rows, device=positions.device)
         lengths = self.lengths[places]
         cos, sin = (r[:, None, None] for r in rotations(lengths, ticks, self.dim))
-        longest = int(lengths.max()) + 1
-        away = (torch.arange(longest, device=lengths.device) > lengths[:, None])[:, None, None]
-        x = self.told.embedded(rows, positions, ticks)[:, None]
+        sights = self.sights[places]
+        # A row that forgets puts what is new where its oldest was, after the prefix.
+        at = torch.where(sights > 0, forgetful(lengths, sights.clamp(min=PREFIX_LENGTH + 1)), lengths)
+        held = torch.where(sights > 0, torch.minimum(lengths + 1, sights), lengths + 1)
+        longest = int(held.max())
+        away = (torch.arange(longest, device=lengths.device) >= held[:, None])[:, None, None]
+        x = self.model.embedded(positions, self.histories.add(rows, positions, ticks))[:, None]
         for number, block in enumerate(self.model.blocks):
             q, k, v = block.project(x, cos, sin)
             keys, values = self.keys[number], self.values[number]
-            keys[places, :, lengths], values[places, :, lengths] = k[:, :, 0], v[:, :, 0]
+            keys[places, :, at], values[places, :, at] = k[:, :, 0], v[:, :, 0]
             scores = q @ keys[places, :, :longest].mT * self.dim**-0.5
             shares = torch.softmax(scores.masked_fill(away, float("-inf")), dim=-1)
             x = block.finish(x, shares @ values[places, :, :longest])

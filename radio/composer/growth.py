@@ -29,12 +29,10 @@ def origins(layers: int, wanted: int) -> list[tuple[int, bool]]:
 
 
 def with_layers(model: Transformer, layers: int) -> Transformer:
-    """The model with `layers` blocks, intervals and guidance.
-
-    If it loses no block, its figures are those of `model` to the rounding.
-    """
+    """The model with `layers` blocks, and intervals; if it loses no block, its figures are those of `model` to the
+    rounding."""
     with torch.random.fork_rng(devices=()):
-        made = Transformer(replace(model.config, layers=layers, intervals=True, guided=True))
+        made = Transformer(replace(model.config, layers=layers, intervals=True))
     others = {name: value for name, value in model.state_dict().items() if not name.startswith("blocks.")}
     made.load_state_dict(others, strict=False)
     for block, (origin, new) in zip(made.blocks, origins(model.config.layers, layers), strict=True):

@@ -13,22 +13,18 @@ from radio.music import tokens
 
 def cells(examples: Sequence[Example], limit: int) -> list[list[Example]]:
     """Neighbouring examples together as long as they, padded, stay within `limit` positions."""
-    groups: list[list[Example]] = []
+    groups: list[list[Example]] = [[]]
     for e in examples:
-        if not groups or len(e.positions) * (len(groups[-1]) + 1) > limit:
+        if groups[-1] and len(e.positions) * (len(groups[-1]) + 1) > limit:
             groups.append([])
         groups[-1].append(e)
     return groups
 
 
-def arrays(examples: Sequence[Example], device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """As `dataset.padded`, on a device."""
-    positions, ticks, pad = (torch.from_numpy(a).to(device) for a in padded(examples))
-    return positions, ticks, pad
-
-
 def cell_losses(model: Transformer, examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor]:
     """Nats by slot, and the number of positions counted: (B, T, SLOTS) and a scalar."""
-    positions, ticks, pad = arrays(examples, next(model.parameters()).device)
+    positions, ticks, pad = (torch.from_numpy(a) for a in padded(examples))
+    device = next(model.parameters()).device
+    positions, ticks, pad = positions.to(device), ticks.to(device), pad.to(device)
     losses = model.losses(positions, ticks, tokens.PREFIX_LENGTH, pad)
     return losses, (~pad[:, tokens.PREFIX_LENGTH :]).sum()

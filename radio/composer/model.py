@@ -8,7 +8,6 @@
   before it.
 - A note is embedded, and its pitch foretold, by its intervals and its degree in the key besides its number
   (`radio.composer.intervals`).
-- How far the prefix is to be followed is told as a vector added to every position (`radio.composer.guidance`).
 - Pre-norm with RMSNorm, squared-ReLU feed-forward (So et al. 2021, arXiv:2109.08668), no biases.
 """
 
@@ -28,9 +27,7 @@ from radio.music.score import BEAT
 from radio.music.tokens import PREFIX_LENGTH, RANGES, SIZES, SLOTS
 
 PITCH = RANGES["pitch"]
-MOST_GUIDED = 4.0
-"""The strongest guidance there is."""
-_SILENT = ("out.weight", "down.weight", "bias", "told.weight", "leans.weight", "guide.weight")
+_SILENT = ("out.weight", "down.weight", "bias", "told.weight", "leans.weight")
 """Parameters that begin as zeros: what they add is nothing until they have learned to."""
 
 
@@ -48,8 +45,6 @@ class ModelConfig:
     sizes: tuple[int, ...] = SIZES
     intervals: bool = True
     """Whether notes are also known by their intervals (`radio.composer.intervals`)."""
-    guided: bool = True
-    """Whether guidance can be told (`radio.composer.guidance`)."""
 
     @property
     def room(self) -> int:
@@ -58,8 +53,8 @@ class ModelConfig:
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> ModelConfig:
-        # Models that were made before these were there say nothing of them.
-        return cls(**{"intervals": False, "guided": False, **fields, "sizes": tuple(fields["sizes"])})
+        # Models that were made before there were intervals say nothing of them.
+        return cls(**{"intervals": False, **fields, "sizes": tuple(fields["sizes"])})
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "sizes": list(self.sizes)}
@@ -171,7 +166,6 @@ class Transformer(nn.Module):
         self.heads: Each[Head] = Each(Head(config, size) for size in config.sizes)
         self.told = nn.Embedding(IDS, config.width) if config.intervals else None
         self.leans = nn.Linear(config.head_width, IDS, bias=False) if config.intervals else None
-        self.guide = nn.Linear(2, config.width, bias=False) if config.guided else None
         self._initialise()
 
     def _initialise(self) -> None:
@@ -199,26 +193,17 @@ class Transformer(nn.Module):
         key = key_of(positions)[:, None] * tuned(positions)
         return told(positions[..., PITCH.slot], references(positions, ticks), key)
 
-    def pushed(self, x: Tensor, guidance: Tensor | None) -> Tensor:
-        """Positions embedded (..., D) and told how far to follow their prefix (...), 1 to MOST_GUIDED; None: 1."""
-        if self.guide is None or guidance is None:
-            return x
-        far = guidance.log() / math.log(MOST_GUIDED)
-        added: Tensor = self.guide(torch.stack((far, far * far), dim=-1))
-        return x + added
-
-    def forward(self, positions: Tensor, ticks: Tensor, guidance: Tensor | None = None) -> Tensor:
-        """The trunk over whole sequences: (B, T, SLOTS) ids, (B, T) times and guidances (B,) → (B, T, D)."""
+    def forward(self, positions: Tensor, ticks: Tensor) -> Tensor:
+        """The trunk over whole sequences: (B, T, SLOTS) ids and (B, T) times → (B, T, D)."""
         index = torch.arange(positions.shape[1], device=positions.device).expand(positions.shape[:2])
         cos, sin = (r[:, None] for r in rotations(index, ticks, self.config.width // self.config.heads))
         x = self.embedded(positions, self.near(positions, ticks))
-        x = self.pushed(x, None if guidance is None else guidance[:, None])
         for block in self.blocks:
             q, k, v = block.project(x, cos, sin)
             x = block.finish(x, attended(q, k, v))
         return norm(x)
 
-    def prefill(self, positions: Tensor, ticks: Tensor, guidance: float) -> tuple[Tensor, Tensor, Tensor]:
+    def prefill(self, positions: Tensor, ticks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """One row: (T, SLOTS) ids and (T,) times → the trunk's output at the last position (D,), keys and values.
 
         Keys and values are (layers, heads, T, head dim).
@@ -226,7 +211,6 @@ class Transformer(nn.Module):
         index = torch.arange(len(positions), device=positions.device)[None]
         cos, sin = (r[:, None] for r in rotations(index, ticks[None], self.config.width // self.config.heads))
         x = self.embedded(positions[None], self.near(positions[None], ticks[None]))
-        x = self.pushed(x, torch.tensor([[guidance]], device=positions.device))
         keys, values = [], []
         for block in self.blocks:
             q, k, v = block.project(x, cos, sin)
@@ -253,24 +237,18 @@ class Transformer(nn.Module):
         `skip` positions at the start (the prefix), slots that are 0 and positions where `pad` (B, T) is True
         count 0: (B, T - skip, SLOTS).
         """
+        x = self(positions[:, :-1], ticks[:, :-1])[:, skip - 1 :]
+        target = positions[:, skip:]
         total = []
-        for slot, logits in enumerate(self.foretold(positions, ticks, skip)):
-            ids = positions[:, skip:, slot]
-            loss = F.cross_entropy(logits.float().flatten(0, 1), ids.flatten(), reduction="none").view(ids.shape)
-            total.append(loss * (ids > 0))
-        return torch.stack(total, dim=-1) * ~pad[:, skip:, None]
-
-    def foretold(self, positions: Tensor, ticks: Tensor, skip: int, guidance: Tensor | None = None) -> Iterator[Tensor]:
-        """Logits of each slot of each position after the first `skip`, the slots before it known.
-
-        (B, T, SLOTS) ids, (B, T) times and guidances (B,) → SLOTS times (B, T - skip, ids).
-        """
-        x = self(positions[:, :-1], ticks[:, :-1], guidance)[:, skip - 1 :]
         near = None
         if self.told is not None:
             key = key_of(positions)[:, None] * tuned(positions)
             near = references(positions, ticks)[:, skip:], key[:, skip:]
-        for slot in range(SLOTS):
-            yield self.head_logits(x, slot, near)
+        for slot, size in enumerate(self.config.sizes):
+            logits = self.head_logits(x, slot, near).float()
+            ids = target[..., slot]
+            loss = F.cross_entropy(logits.reshape(-1, size), ids.reshape(-1), reduction="none").view(ids.shape)
+            total.append(loss * (ids > 0))
             if slot < SLOTS - 1:
-                x = x + self.drawn[slot](positions[:, skip:, slot])
+                x = x + self.drawn[slot](ids)
+        return torch.stack(total, dim=-1) * ~pad[:, skip:, None]

@@ -23,10 +23,10 @@ import numpy as np
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from radio.composer import guidance, weights
+from radio.composer import weights
 from radio.composer.corpus import Corpus
 from radio.composer.dataset import Windows
-from radio.composer.losses import arrays, cell_losses, cells
+from radio.composer.losses import cell_losses, cells
 from radio.composer.model import Transformer, has_bfloat16
 from radio.composer.muon import Muon
 from radio.composer.watch import Watch
@@ -50,8 +50,6 @@ class TrainConfig:
     """Learning rate of the matrices (Muon)."""
     table_share: float = 0.3
     """Learning rate of embeddings and of the heads' last layers (AdamW), as a share of `rate`."""
-    guide_share: float = 3.0
-    """Learning rate of what tells guidance (AdamW), as a share of `rate`."""
     balance: float = 0.5
     """Styles are drawn by their size to this power: 1 as they are, 0 all alike."""
     openings: float = 0.2
@@ -60,8 +58,6 @@ class TrainConfig:
     """Share of the other windows whose prefix is of another piece."""
     recast: float = 0.0
     """Share of the other windows that are given other programs."""
-    guided: float = 0.25
-    """Share of all windows by which the model learns guidance, if it has a teacher."""
     decay: float = 0.03
     warmup: int = 40
     """Steps."""
@@ -78,7 +74,7 @@ class TrainConfig:
     """Minutes between looks at works of both sides of the split; 0: none."""
 
 
-OPTIONS = ("minutes", "rate", "fall", "balance", "openings", "doubt", "recast", "guided", "seed")
+OPTIONS = ("minutes", "rate", "fall", "balance", "openings", "doubt", "recast", "seed")
 """Fields of TrainConfig that `radio train` takes."""
 
 
@@ -95,16 +91,6 @@ class Progress:
     """Positions a second."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What one update came to: bits by slot and positions, of plain windows and of those that learn guidance."""
-
-    bits: np.ndarray[Any, Any]
-    positions: int
-    apart: float
-    guided: int
-
-
 @dataclass(slots=True)
 class Recent:
     """What the steps since the last line of the log came to."""
@@ -112,32 +98,22 @@ class Recent:
     bits: np.ndarray[Any, Any] = field(default_factory=lambda: np.zeros(tokens.SLOTS))
     positions: int = 0
     seconds: float = 0.0
-    apart: float = 0.0
-    """Bits between what guided windows said and what they were to say."""
-    guided: int = 0
-    """Positions of those."""
 
-    def add(self, step: Step, seconds: float) -> None:
+    def add(self, bits: np.ndarray[Any, Any], positions: int, seconds: float) -> None:
         """Adds a step."""
-        self.bits = self.bits + step.bits
-        self.positions += step.positions
-        self.apart += step.apart
-        self.guided += step.guided
+        self.bits = self.bits + bits
+        self.positions += positions
         self.seconds += seconds
 
 
 def optimizers(model: Transformer, config: TrainConfig) -> list[torch.optim.Optimizer]:
-    """Muon for the inner matrices, AdamW for embeddings, last layers, biases and what tells guidance."""
+    """Muon for the inner matrices, AdamW for embeddings, last layers and biases."""
     inner = [p for n, p in model.named_parameters() if p.ndim == 2 and ("blocks" in n or ".hidden." in n)]
-    guide = [p for n, p in model.named_parameters() if n.startswith("guide.")]
-    known = {id(p) for p in (*inner, *guide)}
+    known = {id(p) for p in inner}
     rest = [p for p in model.parameters() if id(p) not in known]
-    groups = [{"params": rest, "lr": config.table_share * config.rate}]
-    if guide:  # one vector for all positions, which begins as zeros: it has far to go, and much tells it where
-        groups.append({"params": guide, "lr": config.guide_share * config.rate})
     return [
         Muon(inner, lr=config.rate, weight_decay=config.decay),
-        torch.optim.AdamW(groups, betas=(0.9, 0.97), weight_decay=0.0),
+        torch.optim.AdamW(rest, lr=config.table_share * config.rate, betas=(0.9, 0.97), weight_decay=0.0),
     ]
 
 
@@ -160,18 +136,15 @@ class Trainer:
         clock: Callable[[], float] = time.perf_counter,
         bfloat16: bool | None = None,
         origin: dict[str, Any] | None = None,
-        teacher: Transformer | None = None,
     ) -> None:
         """`model` is trained where it is.
 
         Args:
-            teacher: a trained model, left as it is, of which guidance is learned (`radio.composer.guidance`). The
-                model cannot be its own: it would learn to be pushed even where it is not told to, and push further.
             bfloat16: None: if the machine has arithmetic for it.
             origin: what config.json shall tell of the model that this one began as.
         """
         self.config, self.out, self.clock = config, out, clock
-        self.model, self.origin, self.teacher = model, origin, teacher
+        self.model, self.origin = model, origin
         self.device = next(model.parameters()).device
         self.bfloat16 = has_bfloat16(self.device) if bfloat16 is None else bfloat16
         moving = get_ema_multi_avg_fn(config.average)  # type: ignore[no-untyped-call]
@@ -256,39 +229,26 @@ class Trainer:
         facts = {**asdict(self.progress), "stages": self.stages, "machine": machine}
         return facts if self.origin is None else {**facts, "origin": self.origin}
 
-    def step(self) -> Step:
-        """One update."""
+    def step(self) -> tuple[np.ndarray[Any, Any], int]:
+        """One update; bits by slot summed over the positions, and how many there were."""
         scale = factor(self.progress, self.config)
         for optimizer, rates in zip(self.optimizers, self.base, strict=True):
             for settings, rate in zip(optimizer.param_groups, rates, strict=True):
                 settings["lr"] = rate * scale
         batch = self.windows.batch(self.config.batch)
-        learning = self.windows.rng.random(len(batch)) < (self.config.guided if self.teacher else 0.0)
-        plain = [e for e, guided in zip(batch, learning, strict=True) if not guided]
-        pushed = [e for e, guided in zip(batch, learning, strict=True) if guided]
-        told, guided = (sum(len(e.positions) - tokens.PREFIX_LENGTH for e in side) for side in (plain, pushed))
-        bits, apart = np.zeros(tokens.SLOTS), 0.0
-        for group in cells(plain, self.config.cell):
-            with self._arithmetic():
+        total = sum(len(e.positions) - tokens.PREFIX_LENGTH for e in batch)
+        bits = np.zeros(tokens.SLOTS)
+        for group in cells(batch, self.config.cell):
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
                 losses, _ = cell_losses(self.model, group)
-            torch.autograd.backward(losses.sum() / (told + guided))
+            torch.autograd.backward(losses.sum() / total)
             bits += losses.detach().sum(dim=(0, 1)).cpu().numpy() / LN2
-        for group in cells(pushed, self.config.cell):
-            assert self.teacher  # without one, none is to be pushed
-            own = guidance.drawn(torch.from_numpy(self.windows.rng.random(len(group), np.float32)).to(self.device))
-            with self._arithmetic():
-                losses = guidance.losses(self.model, self.teacher, *arrays(group, self.device), own)
-            torch.autograd.backward(losses.sum() / (told + guided))
-            apart += float(losses.detach().sum()) / LN2
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         self.average.update_parameters(self.model)
-        return Step(bits, told, apart, guided)
-
-    def _arithmetic(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16)
+        return bits, total
 
     def run(self, report: Callable[[Progress, dict[str, float]], None]) -> None:
         """Trains until the budget is spent; `report` is told every `config.report` steps."""
@@ -298,19 +258,19 @@ class Trainer:
         saved = looked = self.progress.seconds
         while self.progress.seconds < 60 * self.config.minutes:
             began = self.clock()
-            step = self.step()
+            bits, count = self.step()
             # A step never takes this long; a process that was stopped does.
             took = min(self.clock() - began, 30.0)
             self.progress.step += 1
             self.progress.seconds += took
-            self.progress.positions += step.positions + step.guided
-            recent.add(step, took)
+            self.progress.positions += count
+            recent.add(bits, count, took)
             over = self.progress.seconds >= 60 * self.config.minutes
             if over or self.progress.step % self.config.report == 0:
                 by_slot = dict(zip(SLOT_NAMES, (recent.bits / recent.positions).tolist(), strict=True))
                 self.progress.bits = sum(by_slot.values())
-                self.progress.rate = (recent.positions + recent.guided) / recent.seconds
-                self._log(by_slot, recent.apart / max(recent.guided, 1))
+                self.progress.rate = recent.positions / recent.seconds
+                self._log(by_slot)
                 report(self.progress, by_slot)
                 recent = Recent()
             if self.config.watch and self.progress.seconds - looked > 60 * self.config.watch:
@@ -328,11 +288,10 @@ class Trainer:
         row = {style: round(own.validation, 4) for style, own in found.items()}
         self._row("styles.csv", {"step": self.progress.step, **row})
 
-    def _log(self, by_slot: dict[str, float], apart: float) -> None:
+    def _log(self, by_slot: dict[str, float]) -> None:
         p = self.progress
-        slots = {name: round(own, 4) for name, own in by_slot.items()}
         row = {"step": p.step, "seconds": round(p.seconds, 1), "positions": p.positions, "bits": round(p.bits, 4)}
-        self._row("curve.csv", {**row, **slots, "guidance": round(apart, 4)})
+        self._row("curve.csv", {**row, **{name: round(own, 4) for name, own in by_slot.items()}})
 
     def _row(self, name: str, row: dict[str, float]) -> None:
         path = self.out / name

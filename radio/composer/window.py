@@ -125,6 +125,8 @@ class Held:
     """(n,), since the first of them."""
     after_gap: npt.NDArray[np.bool_]
     """(n,): the position before is not the one that came before in the piece, so that it cannot be foretold."""
+    origin: int = 0
+    """Time of the first of them, in ticks since the piece's first."""
 
 
 def held(piece: tokens.Positions, window: Window, count: int) -> Held:
@@ -133,4 +135,4 @@ def held(piece: tokens.Positions, window: Window, count: int) -> Held:
     ticks = tokens.times(piece[:count])[places]
     after_gap = np.zeros(len(places), dtype=bool)
     after_gap[1:] = np.diff(places) > 1
-    return Held(piece[places], ticks - ticks[:1], after_gap)
+    return Held(piece[places], ticks - ticks[:1], after_gap, int(ticks[0]) if len(ticks) else 0)
