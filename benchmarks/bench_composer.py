@@ -51,8 +51,9 @@ def held(composer: Composer, batch: int) -> float:
     decoder = composer.engine.decoder
     assert isinstance(decoder, Compiled)
     layers, _, heads, _, dim, _ = decoder.cache.keys.shape
+    lengths, sights = (own[: 2 * batch] for own in (decoder.cache.lengths, decoder.cache.sights))
     # Rows without a shadow leave its place at length 0. Besides 8 bits a number, each vector has its 4 bytes.
-    return float(decoder.cache.lengths[: 2 * batch].sum()) * 2 * layers * heads * (dim + 4)
+    return float(np.where(sights > 0, np.minimum(lengths, sights), lengths).sum()) * 2 * layers * heads * (dim + 4)
 
 
 def main() -> None:
