@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +69,7 @@ class Player:
         took = time.monotonic() - began
         lines = [line.strip() for line in said.decode(errors="replace").splitlines() if line.strip()]
         known = (*NOTES, *self.harmless)
+        assert path.exists(), lines
         heard = np.fromfile(path, dtype="<i2").reshape(-1, 2).astype(np.float32) / 32768
         return heard, [line for line in lines if not any(note in line for note in known)], took
 
@@ -88,6 +91,14 @@ PLAYERS = (
         harmless=("VLC media player",),
     ),
 )
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """One that everybody may write to."""
+    with tempfile.TemporaryDirectory() as made:
+        Path(made).chmod(0o777)
+        yield Path(made)
 
 
 def places(heard: Pcm, sent: Pcm) -> list[int]:
@@ -138,14 +149,9 @@ async def relayed(own: Listening, folder: Path) -> tuple[Pcm, list[str], float]:
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here (Ubuntu has it as a snap only)")
 @pytest.mark.timeout(SECONDS + 300)
-async def test_every_player_plays_five_minutes_without_a_gap(tmp_path: Path, library: Path) -> None:
+async def test_every_player_plays_five_minutes_without_a_gap(tmp_path: Path, library: Path, folder: Path) -> None:
     missing = [player.name for player in PLAYERS if shutil.which(player.name) is None]
     assert not missing, f"install {', '.join(missing)}"
-    folder = tmp_path / "heard"
-    folder.mkdir(mode=0o777)
-    folder.chmod(0o777)
-    for part in folder.parents[:3]:
-        part.chmod(0o755)  # nobody must find it
     async with radio("serve", *arguments(tmp_path / "state", "bach", composer="model")) as process:
         url = (await process.said(r"on air at (\S+)"))[1]
         async with listening(url) as own, browser() as page:
