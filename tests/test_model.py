@@ -97,7 +97,7 @@ def test_a_row_that_forgets_sees_its_prefix_and_the_latest_positions_alone(
         torch.testing.assert_close(out[1], shallow(ids[1:], ticks[1:])[0, -1], atol=near, rtol=near)
 
 
-@pytest.mark.parametrize(("width", "heads"), [(36, 1), (48, 8)])
+@pytest.mark.parametrize(("width", "heads"), [(36, 2), (48, 8)])
 def test_a_model_whose_widths_the_compiled_loops_cannot_take_is_refused(width: int, heads: int) -> None:
     with pytest.raises(ModelError, match=f"width {width} with {heads} heads; wanted"):
         Compiled(Transformer(replace(TINY, width=width, heads=heads)), 1)

@@ -90,10 +90,9 @@ class Compiled:
         self.model, self.context = model, config.context
         self.dim = config.width // config.heads
         self.bfloat16 = has_bfloat16(torch.device("cpu"))
-        if config.width % 8 or self.dim % 4:
+        if self.dim % 4:
             raise ModelError(
-                f"a model of width {config.width} with {config.heads} heads; "
-                "wanted a width that 8 divides, and heads of a width that 4 divides"
+                f"a model of width {config.width} with {config.heads} heads; wanted heads of a width that 4 divides"
             )
         self.weights = blocks.Weights(
             stacked([block.qkv.weight for block in own]),
