@@ -157,6 +157,8 @@ class SamplingConfig:
     echo: Annotated[float, Within(0, 8)] = 4.0
     """How closely a bar follows the one that it is planned to resemble: e to this power is what the chances of the
     other's next note are multiplied by. 0: as closely as the model has it."""
+    cadence: Annotated[float, Within(0, 4)] = 1.0
+    """How much the last bars of a piece that is to close lean on what such bars have in human music. 0: not at all."""
     fields: Mapping[Literal["onset", "program", "pitch", "duration", "velocity"], Annotated[float, Within(0, 2)]] = (
         field(default_factory=dict)
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
+from radio.composer.sampling import Numbers
 from radio.music import grammar, tokens
 from radio.music.score import Bar
 
@@ -23,6 +24,10 @@ class Echo:
         _, *self._notes = tokens.encode_bar(bar, bar.tempo)
         self._starts = [note[:3] for note in self._notes]
 
+    def lean(self, logits: Numbers, state: grammar.State, drawn: Sequence[int]) -> None:
+        """Adds to the logits of the slot after those drawn, given where the bar stands."""
+        logits[self.leaning(state, drawn)] += self.strength
+
     def leaning(self, state: grammar.State, drawn: Sequence[int]) -> Sequence[int]:
         """The ids of the slot after those drawn that are to be likelier, given where the bar stands."""
         slot = len(drawn)
@@ -30,15 +35,11 @@ class Echo:
             return ()
         left = bisect_right(self._starts, _last(state))
         if slot == 0:
-            return self._starts[left][:1] if left < len(self._starts) else LINES
+            return self._starts[left][:1] if left < len(self._starts) else grammar.LINES
         begun = tuple(drawn)
         found = bisect_left(self._starts, begun, lo=left)
         alike = found < len(self._starts) and self._starts[found][:slot] == begun
         return (self._notes[found][slot],) if alike else ()
-
-
-LINES = range(tokens.BAR, tokens.END + 1)
-"""What slot 0 may be where a bar has no more notes."""
 
 
 def _last(state: grammar.State) -> tuple[int, int, int]:

@@ -15,15 +15,15 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from radio.composer.decoding import decoder
-from radio.composer.echo import Echo
 from radio.composer.model import PITCH, Transformer
-from radio.composer.sampling import draw
+from radio.composer.sampling import Numbers, draw
 from radio.composer.window import Context, Held, Position
 from radio.music import grammar, tokens
 
@@ -39,6 +39,13 @@ class Sampling:
     """By slot."""
     nucleus: float = 0.97
     guidance: float = 1.0
+
+
+class Lean(Protocol):
+    """Makes some of what may be drawn likelier than the model has it."""
+
+    def lean(self, logits: Numbers, state: grammar.State, drawn: Sequence[int]) -> None:
+        """Adds to the logits of the slot after those drawn, (ids,), given where the bar stands."""
 
 
 @dataclass(slots=True)
@@ -67,8 +74,8 @@ class Row:
     state: grammar.State
     rng: np.random.Generator
     context: Context
-    echo: Echo | None = None
-    """The bar that the one under way is to resemble, if any."""
+    leans: tuple[Lean, ...] = ()
+    """What the bar under way leans on."""
     tick: int = 0
     """Time of the position written last."""
     bar_tick: int = 0
@@ -146,11 +153,16 @@ class Engine:
         self.seconds += time.perf_counter() - began
 
     def begin_bar(
-        self, number: int, state: grammar.State, rng: np.random.Generator, sampling: Sampling, echo: Echo | None
+        self,
+        number: int,
+        state: grammar.State,
+        rng: np.random.Generator,
+        sampling: Sampling,
+        leans: tuple[Lean, ...],
     ) -> None:
         """Gives a row what holds from its next bar line on; guidance stays what it was."""
         row = self._row(number)
-        row.state, row.rng, row.sampling, row.echo = state, rng, sampling, echo
+        row.state, row.rng, row.sampling, row.leans = state, rng, sampling, leans
 
     def _row(self, number: int) -> Row:
         row = self.rows[number]
@@ -175,8 +187,8 @@ class Engine:
             each = self.model.head_logits(x, slot, near)
             logits = each.new_zeros(len(rows), each.shape[1]).index_add_(0, owners, each * weights).cpu().numpy()
             for k, row in enumerate(rows):
-                if row.echo:
-                    logits[k, row.echo.leaning(row.state, positions[k])] += row.echo.strength
+                for lean in row.leans:
+                    lean.lean(logits[k], row.state, positions[k])
             masks = [
                 grammar.rest(row.state, own) if slot else grammar.first(row.state)
                 for row, own in zip(rows, positions, strict=True)

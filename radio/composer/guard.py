@@ -40,7 +40,8 @@ DECAY = 4.0
 """Seconds after which a note of an instrument that is struck or plucked is hardly heard, however long it is held."""
 DECAYING = frozenset((*range(16), *range(24, 40), 45, 46, 47, *range(104, 109), *range(112, 120), DRUMS))
 """Their General MIDI programs."""
-KINDS = ("copy", "again", "loop", "held", "silence", "collapse", "density", "entropy")
+OPEN = "open"
+KINDS = ("copy", "again", "loop", "held", "silence", "collapse", "density", "entropy", OPEN)
 """Of faults, the gravest first."""
 
 Cells = frozenset[tuple[int, int]]

@@ -16,7 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from radio.composer.cadence import Closing, closings
 from radio.composer.corpus import Corpus, Entry
+from radio.composer.kit.harmony import UNIT, closes
 from radio.errors import MissingError, ModelError
 from radio.music import keys, tokens
 from radio.music.form import unit_bars
@@ -51,6 +53,8 @@ class Plan:
     sections: str
     repeats: tuple[int, ...]
     programs: tuple[int, ...]
+    closes: bool = False
+    """Whether it ends with a close."""
 
     @property
     def bars(self) -> int:
@@ -69,10 +73,12 @@ class Plan:
         return Bar(meter, self.prefix.tempo, (), self.sections[index], left, self.repeats[index])
 
     def cut(self, bars: int) -> Plan:
-        """The same plan, ended after at most `bars` bars."""
-        bars = min(bars, self.bars)
-        prefix = replace(self.prefix, bars=bars)
-        return replace(self, prefix=prefix, sections=self.sections[:bars], repeats=self.repeats[:bars])
+        """The same plan, ended after at most `bars` bars: where it goes on, the last two need resemble none."""
+        if bars >= self.bars:
+            return self
+        prefix, open_end = replace(self.prefix, bars=bars), max(bars - 2, 0)
+        repeats = (*self.repeats[:open_end], *(0,) * (bars - open_end))
+        return replace(self, prefix=prefix, sections=self.sections[:bars], repeats=repeats)
 
     def sung_again(self, bars: int) -> Plan:
         """A longer plan: the same one verse after verse, up to so many bars."""
@@ -90,15 +96,22 @@ def plan_of(entry: Entry) -> Plan:
 
 
 def save(folder: Path, corpus: Corpus, seed: int = 0) -> None:
-    """Writes `plans.json` from the training split: at most MOST skeletons of each style, and the style's bounds."""
+    """Writes `plans.json` from the training split: of each style at most MOST skeletons, and its bounds and endings."""
     rng = np.random.default_rng(seed)
     kept: dict[str, Any] = {}
+    closing: dict[str, list[tuple[tokens.Positions, str]]] = {}
     entries = corpus.split(validation=False)
     for style in sorted({entry.style for entry in entries}):
         own = [e for e in entries if e.style == style and SLOWEST <= e.tempo <= FASTEST and e.bars >= 8]
         chosen = sorted(rng.permutation(len(own))[:MOST].tolist())
-        plans = [_to_json(plan_of(own[i])) for i in chosen]
-        kept[style] = {"bounds": asdict(bounds([corpus.of(own[i]) for i in chosen])), "plans": plans}
+        pieces = [corpus.of(own[i]) for i in chosen]
+        ends = [tokens.decode(p, own[i].tempo)[-UNIT:] for i, p in zip(chosen, pieces, strict=True)]
+        plans = [_to_json(replace(plan_of(own[i]), closes=closes(end))) for i, end in zip(chosen, ends, strict=True)]
+        home = zip(chosen, pieces, ends, strict=True)
+        closing[style] = [(p, own[i].key) for i, p, end in home if closes(end, own[i].key)]
+        kept[style] = {"bounds": asdict(bounds(pieces)), "plans": plans}
+    for style, found in closings(closing).items():
+        kept[style]["closing"] = found.to_json()
     (folder / PLANS).write_text(json.dumps(kept, separators=(",", ":")) + "\n", encoding="utf-8")
 
 
@@ -131,6 +144,8 @@ class Style:
 
     plans: tuple[Plan, ...]
     bounds: Bounds
+    closing: Closing
+    """What its endings have."""
 
 
 def load(folder: Path) -> dict[str, Style]:
@@ -146,7 +161,11 @@ def load(folder: Path) -> dict[str, Style]:
     try:
         styles = json.loads(path.read_text(encoding="utf-8"))
         return {
-            style: Style(tuple(_from_json(fields) for fields in own["plans"]), Bounds(**own["bounds"]))
+            style: Style(
+                tuple(_from_json(fields) for fields in own["plans"]),
+                Bounds(**own["bounds"]),
+                Closing.from_json(own["closing"]),
+            )
             for style, own in styles.items()
         }
     except (ValueError, KeyError, TypeError) as error:
@@ -157,7 +176,8 @@ def _from_json(fields: dict[str, Any]) -> Plan:
     prefix = dict(fields["prefix"])
     beats, unit = prefix["meter"].split("/")
     prefix["meter"] = Meter(int(beats), int(unit))
-    return Plan(Prefix(**prefix), fields["sections"], tuple(fields["repeats"]), tuple(fields["programs"]))
+    repeats, programs = tuple(fields["repeats"]), tuple(fields["programs"])
+    return Plan(Prefix(**prefix), fields["sections"], repeats, programs, bool(fields["closes"]))
 
 
 class Planner:
@@ -171,7 +191,7 @@ class Planner:
                 f"channel {channel.name}: prefix.style: the model has no plans for {channel.prefix.style!r}; "
                 f"it has {', '.join(sorted(styles))}"
             )
-        self.bounds = style.bounds
+        self.bounds, self.closing = style.bounds, style.closing
         misses = [len(self._misses(plan)) for plan in style.plans]
         self.plans = [plan for plan, missed in zip(style.plans, misses, strict=True) if missed == min(misses)]
 

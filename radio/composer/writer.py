@@ -17,9 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
+from radio.composer.cadence import REACH, Cadence
 from radio.composer.echo import Echo
-from radio.composer.engine import Engine, Row, Sampling
-from radio.composer.guard import KINDS, Guard, Heard
+from radio.composer.engine import Engine, Lean, Row, Sampling
+from radio.composer.guard import KINDS, OPEN, Guard, Heard
+from radio.composer.kit.harmony import UNIT, closes
 from radio.composer.originality import Certificate
 from radio.composer.planner import RECENT, Plan, Planner, Style
 from radio.composer.window import Context, Position
@@ -34,14 +36,14 @@ log = logging.getLogger(__name__)
 SLOT_FIELDS = ("onset", "program", "pitch", "duration", "velocity")
 COLDEST = 0.01
 """Temperature 0 is drawn at this: the likeliest wins."""
-REDRAWN, ANCHORED, ENDED = "redrawn", "anchored", "ended"
+REDRAWN, ANCHORED, ENDED, CLOSED = "redrawn", "anchored", "ended", "closed"
 REMEDIES = defaultdict(
     lambda: (REDRAWN, REDRAWN, REDRAWN, ANCHORED, ENDED),
-    {"density": (REDRAWN, ANCHORED), "entropy": (REDRAWN, ANCHORED), "collapse": (ENDED,)},
+    {"density": (REDRAWN, ANCHORED), "entropy": (REDRAWN, ANCHORED), "collapse": (ENDED,), OPEN: (CLOSED,) * 3},
 )
 """What is done with a bar that the guard refuses, by its fault, from one refusal to the next: it is drawn again,
-hotter; with the last ANCHOR bars alone before it; as the last but CLOSE - 1 of its piece. After that it passes. Music
-that has been too thin or too full for some bars is not mended by one bar."""
+hotter; with the last ANCHOR bars alone before it; as the last but CLOSE - 1 of its piece; with a stronger cadence.
+After that it passes. Music that has been too thin or too full for some bars is not mended by one bar."""
 HOTTER = 1.1
 """Times the temperature, with each time that a bar is drawn again."""
 ANCHOR = 4
@@ -148,7 +150,7 @@ class Writer:
         self.manner = self.manners[self.style]
         self.endless = channel.endless
         self.numbers = numbers
-        self.sampling, self.echo = sampling(channel.sampling), channel.sampling.echo
+        self.sampling, self.wishes = sampling(channel.sampling), channel.sampling
         bars = channel.prefix.bars
         self.may_end = bars is None or bars[0] < bars[1]
         """Whether a piece may be ended early: not where one length is asked for."""
@@ -258,7 +260,7 @@ class Writer:
             self._state(draft),
             bar_rng(piece, draft.attempts),
             Context(self.engine.model.config.room, written),
-            self._echo(draft),
+            self._leans(draft),
         )
         self.engine.open(self.number, row)
         return row
@@ -278,12 +280,19 @@ class Writer:
             silent=before is None or not before.notes,
         )
 
-    def _echo(self, draft: Draft) -> Echo | None:
-        """The bar that the draft's is to resemble."""
-        back, before = draft.bar.repeat, (*draft.before, *draft.piece.bars)
-        if not self.echo or not NEAREST <= back <= len(before):
-            return None
-        return Echo(before[-back], self.echo)
+    def _leans(self, draft: Draft) -> tuple[Lean, ...]:
+        """On the bar that the draft's is to resemble, and towards a close."""
+        found: list[Lean] = []
+        bar, before = draft.bar, (*draft.before, *draft.piece.bars)
+        if self.wishes.echo and NEAREST <= bar.repeat <= len(before):
+            found.append(Echo(before[-bar.repeat], self.wishes.echo))
+        if bar.left <= REACH and self._to_close(draft):
+            strength = self.wishes.cadence
+            pitches = strength * (1 + draft.attempts if draft.remedy == CLOSED else 1)
+            found.append(
+                Cadence(self.planner.closing, draft.piece.prefix.key, bar.left, bar.meter.ticks, strength, pitches)
+            )
+        return tuple(found)
 
     def accept(self, position: Position) -> Position | None:
         """Takes what was drawn; the position to write, or None: the piece has ended, or a bar is to be drawn again."""
@@ -312,12 +321,13 @@ class Writer:
         planned = tokens.bar_line(self._shown(draft.plan.bar(len(draft.piece.bars))), tempo)
         line = (position[0], position[1], *planned[2:])
         draft.bar = replace(tokens.decode_bar_line(line, tempo), left=draft.bar.left - 1)
-        self.engine.begin_bar(self.number, self._state(draft), bar_rng(draft.piece), self.sampling, self._echo(draft))
+        self.engine.begin_bar(self.number, self._state(draft), bar_rng(draft.piece), self.sampling, self._leans(draft))
         return line
 
     def _passes(self, draft: Draft, bar: Bar) -> bool:
         """Whether the guard lets a bar pass; if not, it is put back, to be drawn again."""
         heard, fault = self.guard.judge(draft.heard, bar)
+        fault = fault or (OPEN if self._open_ended(draft, bar) else "")
         if fault and len(draft.piece.bars) >= draft.given:
             remedies = [remedy for remedy in REMEDIES[fault] if self.may_end or remedy != ENDED]
             draft.remedy = remedies[draft.attempts] if draft.attempts < len(remedies) else ""
@@ -327,6 +337,16 @@ class Writer:
                 return False
         draft.heard, draft.attempts, draft.remedy = heard, 0, ""
         return True
+
+    def _open_ended(self, draft: Draft, bar: Bar) -> bool:
+        """Whether a bar is the last of a piece that is to close, and does not."""
+        if bar.left > 1 or self.guard.limits is None or not self._to_close(draft):
+            return False
+        return not closes((*draft.piece.bars[1 - UNIT :], bar))
+
+    def _to_close(self, draft: Draft) -> bool:
+        """Whether a piece is to end with a close."""
+        return self.wishes.cadence > 0 and not self.endless and draft.plan.closes and bool(draft.piece.prefix.key)
 
     def _again(self, draft: Draft) -> None:
         """Begins a bar anew, as its remedy has it."""
@@ -366,7 +386,7 @@ def continued(plan: Plan, piece: Piece) -> Plan:
     # What was begun with programs that the channel may not have any more ends with them; an empty set is all.
     heard = {note.program for bar in piece.bars for note in bar.notes}
     programs = tuple(sorted({*plan.programs, *heard})) if plan.programs else ()
-    return Plan(piece.prefix, sections, repeats, programs)
+    return Plan(piece.prefix, sections, repeats, programs, plan.closes)
 
 
 def advance(engine: Engine, writers: Sequence[Writer]) -> None:

@@ -85,6 +85,8 @@ BAR_LINE = {1: _span_mask("tempo"), 2: _span_mask("left"), 3: _span_mask("sectio
 NONE = tuple(_only(slot, NOTHING) for slot in range(SLOTS))
 BARS = {meter: _only(0, BAR + index) for index, meter in enumerate(METERS)}
 ENDS = _only(0, END)
+LINES = range(BAR, END + 1)
+"""What slot 0 may be where a bar has no more notes."""
 
 
 @dataclass(slots=True)

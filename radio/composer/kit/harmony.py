@@ -110,8 +110,8 @@ def bass_line(bars: Sequence[Bar]) -> list[int]:
     return [int(pitch) for pitch in low if pitch < 128]
 
 
-def closes(bars: Sequence[Bar]) -> bool:
-    """Whether bars end with the bass going 5-1, 7-1 or 4-1 in the key they end in.
+def closes(bars: Sequence[Bar], wanted: str = "") -> bool:
+    """Whether bars end with the bass going 5-1, 7-1 or 4-1 in the key they end in; in `wanted`, if that is given.
 
     The key is told by the pitch classes of the last eight bars alone, not by the last bass note, which would make every
     ending a close.
@@ -119,7 +119,7 @@ def closes(bars: Sequence[Bar]) -> bool:
     late = bars[-UNIT:]
     key = keys.estimate(keys.weights(late))[0]
     line = [pitch % 12 for pitch in bass_line(late)]
-    if not key or not line:
+    if not key or not line or wanted not in ("", key):
         return False
     before = next((pitch for pitch in reversed(line) if pitch != line[-1]), None)
     home = keys.tonic(key)

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models import channel, model
+from radio.composer import guard, planner, weights
+from radio.composer.cadence import MOST, REACH, Cadence, Closing, closings, stage
+from radio.composer.compose import of_length
+from radio.composer.engine import Engine
+from radio.composer.kit.collapse import Limits
+from radio.composer.writer import CLOSED, Numbers, Writer, advance
+from radio.music import grammar, tokens
+from radio.music.keys import KEYS, scale, tonic, transpose
+from radio.music.score import DRUMS, Bar, Meter, Note, Piece
+from radio.settings import PrefixConfig
+
+COMMON = Meter(4, 4)
+ANYTHING = Limits((0.0, 99.0), (0.0, 9.0), 99, 99.0, 999.0, False)
+ONSET, PROGRAM, PITCH, DURATION = (tokens.RANGES[name].start for name in ("onset", "program", "pitch", "duration"))
+
+
+def hymn(home: int = 60, count: int = 16) -> list[Bar]:
+    """Running notes that shun the tonic, a dominant, and a held tonic chord."""
+    running = (2, 5, 9, 11, 7, 4, 11, 2)
+    bars = [[Note(24 * k // 2, 0, home + running[(k + n) % 8], 12, 80) for k in range(8)] for n in range(count - 2)]
+    bars.append([Note(48 * half, 0, home + up, 48, 80) for half in (0, 1) for up in (-5, 2)])
+    bars.append([Note(0, 0, home + up, 96, 80) for up in (-12, 0, 4, 7)])
+    return [Bar(COMMON, 90.0, tuple(sorted(notes)), "A", count - number, 0) for number, notes in enumerate(bars)]
+
+
+def closing() -> Closing:
+    pieces = [(tokens.encode(hymn(60 + k), 90.0), transpose("C major", k)) for k in range(-5, 7)]
+    return closings({"bach": pieces})["bach"]
+
+
+def state(onset: int = 0, notes: int = 1) -> grammar.State:
+    return grammar.State(COMMON, None, grammar.allowed_programs(()), onset=onset, notes=notes)
+
+
+def leaned(own: Cadence, at: grammar.State, *drawn: int) -> np.ndarray:
+    logits = np.zeros(tokens.SIZES[len(drawn)])
+    own.lean(logits, at, drawn)
+    return logits
+
+
+@given(st.sampled_from(KEYS[:12]))
+def test_in_the_last_bar_the_tonic_is_leaned_on_and_its_neighbours_are_not(key: str) -> None:
+    found = leaned(Cadence(closing(), key, 1, 96), state(), ONSET, PROGRAM)[PITCH:][:128]
+    for home in range(tonic(key), 128, 12):
+        if 53 <= home <= 68:
+            assert found[home] > 0 > max(found[home + 2], found[home - 1])
+
+
+def test_the_dominant_is_leaned_on_in_the_bar_before_and_the_tonic_is_not() -> None:
+    own = Cadence(closing(), "C major", 2, 96)
+    found = leaned(own, state(), ONSET + 48, PROGRAM)
+    assert found[PITCH + 55] > 0 > found[PITCH + 64]
+
+
+def test_a_last_bar_ends_the_sooner_but_not_before_it_has_a_note() -> None:
+    own = Cadence(closing(), "C major", 1, 96)
+    assert leaned(own, state())[tokens.END] > 0
+    assert not leaned(own, state(notes=0)).any()
+    assert not leaned(Cadence(closing(), "C major", 2, 96), state()).any()
+
+
+def test_notes_of_a_last_bar_lean_to_being_held_to_its_end() -> None:
+    own = Cadence(closing(), "C major", 1, 96)
+    found = leaned(own, state(), ONSET, PROGRAM, PITCH + 60)
+    whole, short = (DURATION + tokens.nearest_duration(ticks) for ticks in (96, 12))
+    assert found[whole] > 0 > found[short]
+
+
+def test_drums_bar_lines_and_velocities_are_left_as_the_model_has_them() -> None:
+    own = Cadence(closing(), "C major", 1, 96)
+    assert not leaned(own, state(), ONSET, PROGRAM + DRUMS).any()
+    assert not leaned(own, state(), tokens.BAR).any()
+    assert not leaned(own, state(), ONSET, PROGRAM, PITCH + 60, DURATION).any()
+
+
+def test_a_stronger_cadence_may_insist_on_pitches_without_ending_the_sooner() -> None:
+    plain, insistent = (Cadence(closing(), "C major", 1, 96, 1.0, pitches) for pitches in (None, 3.0))
+    at = (ONSET, PROGRAM)
+    assert np.allclose(leaned(insistent, state(), *at), 3 * leaned(plain, state(), *at))
+    assert np.array_equal(leaned(insistent, state()), leaned(plain, state()))
+
+
+def test_stages_follow_each_other_up_to_the_end() -> None:
+    places = [(left, late) for left in range(REACH + 2, 0, -1) for late in (False, True)]
+    found = [stage(*place) for place in places]
+    assert found == sorted(found)
+    assert set(found) == set(range(6))
+
+
+def test_what_endings_have_comes_back_from_a_file() -> None:
+    own = closing()
+    again = Closing.from_json(own.to_json())
+    assert np.allclose(again.pitches, own.pitches.clip(-MOST, MOST), atol=0.01)
+    with pytest.raises(ValueError, match="shape"):
+        Closing.from_json({**own.to_json(), "ended": [1.0]})
+
+
+def test_the_plans_of_a_model_tell_which_human_pieces_close() -> None:
+    assert {plan.closes for style in planner.load(model()).values() for plan in style.plans} == {True, False}
+
+
+def writer(strength: float, *, guarded: bool) -> Writer:
+    """Of pieces of eight bars that are all to close."""
+    own = of_length(channel(), 8)
+    known = planner.load(model())["bach"]
+    plans = tuple(replace(plan, closes=True) for plan in known.plans)
+    bounds = replace(known.bounds, low=48, high=84)
+    return Writer(
+        replace(own, sampling=replace(own.sampling, cadence=strength)),
+        {"bach": replace(known, plans=plans, bounds=bounds, closing=closing())},
+        Engine(weights.load(model()), 1),
+        0,
+        seed=(5, 0),
+        numbers=Numbers(None, "bach"),
+        guard=guard.Guard("bach", ANYTHING if guarded else None, None),
+    )
+
+
+def written(own: Writer, count: int) -> list[list[Bar]]:
+    """So many pieces."""
+    while own.numbers.total <= count:
+        advance(own.engine, [own])
+    pieces: list[list[Bar]] = []
+    for item in own.queue:
+        if isinstance(item, Piece):
+            pieces.append([])
+        else:
+            pieces[-1].append(item)
+    return pieces[:count]
+
+
+def test_the_last_bar_of_a_piece_that_is_to_close_has_more_of_the_tonic_chord_with_a_cadence() -> None:
+    shares = []
+    for strength in (0.0, 2.0):
+        own = writer(strength, guarded=False)
+        own.planner.channel = replace(own.planner.channel, prefix=PrefixConfig("bach", keys=("C major",), bars=(8, 8)))
+        classes = [note.pitch % 12 for piece in written(own, 16) for note in piece[-1].notes]
+        # Of pitches that no piece has anywhere nothing is known of where they belong.
+        known = [above for above in classes if above in scale("C major")]
+        shares.append(np.mean([above in (0, 4, 7) for above in known]))
+    assert shares[1] > shares[0] + 0.3
+
+
+def test_an_open_end_is_a_fault_that_is_counted_and_drawn_again() -> None:
+    own = writer(1.0, guarded=True)
+    written(own, 8)
+    assert own.counted(faults=True)[guard.OPEN] > 0
+    assert own.counted(faults=False)[CLOSED] > 0
+
+
+def test_without_a_guard_an_open_end_passes() -> None:
+    own = writer(1.0, guarded=False)
+    written(own, 4)
+    assert not own.repairs
