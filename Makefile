@@ -19,13 +19,10 @@ test:  ## pytest
 fuzz:  ## ten million requests, and as many feed frames, that nobody would send; for a night
 	RADIO_FUZZ=10000000 $(PYTHON) -m pytest -n 2 --timeout 0 tests/test_fuzz.py
 
-players:  ## five minutes of a channel in all players at once
-	RADIO_PLAYERS=1 $(PYTHON) -m pytest tests/test_players.py
-
 bench:  ## the benchmarks; figures, not checks
 	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(PYTHON) $$file || exit 1; done
 
 demo:  ## a station that plays scales: sound without a model
 	$(PYTHON) -m radio serve --composer scale
 
-.PHONY: help check style types test fuzz players bench demo
+.PHONY: help check style types test fuzz bench demo

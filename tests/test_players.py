@@ -161,7 +161,6 @@ async def relayed(own: Listening, folder: Path) -> tuple[Pcm, list[str], float]:
         return await Player("relay", PLAYERS[0].command).plays(f"{server.url}/bach.mp3", folder)
 
 
-@pytest.mark.skipif("RADIO_PLAYERS" not in os.environ, reason="takes seven minutes: make players")
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here (Ubuntu has it as a snap only)")
 @pytest.mark.timeout(SECONDS + 420)
 async def test_every_player_plays_five_minutes_without_a_gap(tmp_path: Path, library: Path, folder: Path) -> None:
