@@ -19,7 +19,7 @@ skeletons = st.lists(st.integers(0, MAX_REPEAT), min_size=6, max_size=200)
 def test_a_section_that_returns_has_the_letters_and_the_distance_of_the_one_before(
     name: str, skeleton: list[int]
 ) -> None:
-    letters, repeats = shaped(name, skeleton)
+    letters, repeats, places = shaped(name, skeleton)
     plan = SHAPES[name]
     length = len(letters) // len(plan)
     assert len(letters) == len(repeats) == length * len(plan) <= len(skeleton)
@@ -28,19 +28,21 @@ def test_a_section_that_returns_has_the_letters_and_the_distance_of_the_one_befo
     for index, letter in enumerate(plan):
         bars = slice(index * length, (index + 1) * length)
         if letter in last:
-            assert letters[bars] == letters[last[letter] : last[letter] + length]
+            before = slice(last[letter], last[letter] + length)
+            assert letters[bars] == letters[before]
+            assert places[bars] == places[before]
             assert set(repeats[bars]) == {index * length - last[letter]}
         last[letter] = index * length
 
 
 @given(st.sampled_from(sorted(SHAPES)), skeletons)
 def test_no_bar_returns_to_before_the_piece_or_further_than_a_bar_line_can_say(name: str, skeleton: list[int]) -> None:
-    _, repeats = shaped(name, skeleton)
+    _, repeats, _ = shaped(name, skeleton)
     assert all(0 <= back <= min(bar, MAX_REPEAT) for bar, back in enumerate(repeats))
 
 
 def test_sections_are_whole_units_and_keep_the_returns_within_them() -> None:
-    letters, repeats = shaped("ternary", [0] * 8 + [8] * 8 + [0] * 32)
+    letters, repeats, _ = shaped("ternary", [0] * 8 + [8] * 8 + [0] * 32)
     assert letters == "A" * 8 + "B" * 8 + "C" * 8 + "D" * 8 + "A" * 8 + "B" * 8
     assert repeats == (0,) * 8 + (8,) * 8 + (0,) * 16 + (32,) * 16
 

@@ -19,6 +19,7 @@ import numpy as np
 from radio.composer.cadence import Closing, closings
 from radio.composer.corpus import Corpus, Entry
 from radio.composer.kit.harmony import UNIT, closes
+from radio.composer.scoring import among, playing
 from radio.errors import MissingError, ModelError
 from radio.music import keys, tokens
 from radio.music.form import unit_bars
@@ -53,6 +54,8 @@ class Plan:
     sections: str
     repeats: tuple[int, ...]
     programs: tuple[int, ...]
+    scored: tuple[int, ...] = ()
+    """For each bar which of the programs play, as bits (`radio.composer.scoring`); empty: not said."""
     closes: bool = False
     """Whether it ends with a close."""
 
@@ -78,7 +81,7 @@ class Plan:
             return self
         prefix, open_end = replace(self.prefix, bars=bars), max(bars - 2, 0)
         repeats = (*self.repeats[:open_end], *(0,) * (bars - open_end))
-        return replace(self, prefix=prefix, sections=self.sections[:bars], repeats=repeats)
+        return replace(self, prefix=prefix, sections=self.sections[:bars], repeats=repeats, scored=self.scored[:bars])
 
     def sung_again(self, bars: int) -> Plan:
         """A longer plan: the same one verse after verse, up to so many bars."""
@@ -86,13 +89,18 @@ class Plan:
         # A bar of a later verse resembles the one a verse before, if the bar line can say so.
         later = (self.bars,) * self.bars if self.bars <= tokens.MAX_REPEAT else self.repeats
         repeats = (*self.repeats, *later * (verses - 1))
-        sections = (self.sections * verses)[:bars]
-        return replace(self, prefix=replace(self.prefix, bars=bars), sections=sections, repeats=repeats[:bars])
+        sections, scored = (self.sections * verses)[:bars], (self.scored * verses)[:bars]
+        prefix = replace(self.prefix, bars=bars)
+        return replace(self, prefix=prefix, sections=sections, repeats=repeats[:bars], scored=scored)
 
 
-def plan_of(entry: Entry) -> Plan:
-    """The skeleton of a piece of the corpus."""
-    return Plan(entry.prefix(), entry.sections, entry.repeats, entry.programs).cut(LONGEST)
+def plan_of(entry: Entry, positions: tokens.Positions | None = None) -> Plan:
+    """The skeleton of a piece of the corpus; who plays when, and how it ends, are said if its positions are given."""
+    plan = Plan(entry.prefix(), entry.sections, entry.repeats, entry.programs)
+    if positions is not None:
+        end = tokens.decode(positions, entry.tempo)[-UNIT:]
+        plan = replace(plan, scored=playing(positions, entry.programs), closes=closes(end))
+    return plan.cut(LONGEST)
 
 
 def save(folder: Path, corpus: Corpus, seed: int = 0) -> None:
@@ -105,14 +113,17 @@ def save(folder: Path, corpus: Corpus, seed: int = 0) -> None:
         own = [e for e in entries if e.style == style and SLOWEST <= e.tempo <= FASTEST and e.bars >= 8]
         chosen = sorted(rng.permutation(len(own))[:MOST].tolist())
         pieces = [corpus.of(own[i]) for i in chosen]
-        ends = [tokens.decode(p, own[i].tempo)[-UNIT:] for i, p in zip(chosen, pieces, strict=True)]
-        plans = [_to_json(replace(plan_of(own[i]), closes=closes(end))) for i, end in zip(chosen, ends, strict=True)]
-        home = zip(chosen, pieces, ends, strict=True)
-        closing[style] = [(p, own[i].key) for i, p, end in home if closes(end, own[i].key)]
+        plans = [_to_json(plan_of(own[i], p)) for i, p in zip(chosen, pieces, strict=True)]
+        closing[style] = [(p, own[i].key) for i, p in zip(chosen, pieces, strict=True) if _at_home(own[i], p)]
         kept[style] = {"bounds": asdict(bounds(pieces)), "plans": plans}
     for style, found in closings(closing).items():
         kept[style]["closing"] = found.to_json()
     (folder / PLANS).write_text(json.dumps(kept, separators=(",", ":")) + "\n", encoding="utf-8")
+
+
+def _at_home(entry: Entry, positions: tokens.Positions) -> bool:
+    """Whether a piece closes in its own key."""
+    return closes(tokens.decode(positions, entry.tempo)[-UNIT:], entry.key)
 
 
 def bounds(pieces: Sequence[tokens.Positions]) -> Bounds:
@@ -133,7 +144,8 @@ def bounds(pieces: Sequence[tokens.Positions]) -> Bounds:
 
 
 def _to_json(plan: Plan) -> dict[str, Any]:
-    fields = {**asdict(plan), "repeats": list(plan.repeats), "programs": list(plan.programs)}
+    fields = {**asdict(plan), "programs": list(plan.programs)}
+    fields |= {"repeats": list(plan.repeats), "scored": list(plan.scored)}
     fields["prefix"]["meter"] = str(plan.prefix.meter)
     return fields
 
@@ -176,8 +188,8 @@ def _from_json(fields: dict[str, Any]) -> Plan:
     prefix = dict(fields["prefix"])
     beats, unit = prefix["meter"].split("/")
     prefix["meter"] = Meter(int(beats), int(unit))
-    repeats, programs = tuple(fields["repeats"]), tuple(fields["programs"])
-    return Plan(Prefix(**prefix), fields["sections"], repeats, programs, bool(fields["closes"]))
+    repeats, programs, scored = (tuple(fields[name]) for name in ("repeats", "programs", "scored"))
+    return Plan(Prefix(**prefix), fields["sections"], repeats, programs, scored, bool(fields["closes"]))
 
 
 class Planner:
@@ -231,7 +243,8 @@ class Planner:
             timing=want.timing or skeleton.prefix.timing,
             parts=len(programs or self.channel.allowed) or skeleton.prefix.parts,
         )
-        plan = replace(skeleton, prefix=prefix, programs=programs or self.channel.allowed)
+        scored = among(skeleton.scored, skeleton.programs, programs) if programs else ()
+        plan = replace(skeleton, prefix=prefix, programs=programs or self.channel.allowed, scored=scored)
         shortest, longest = want.bars or (1, LONGEST)
         if plan.bars < shortest:
             return self._shaped(plan.sung_again(shortest), rng, shortest)
@@ -247,10 +260,12 @@ class Planner:
         name = shapes[int(rng.integers(len(shapes)))] if shapes else FREE
         if name == FREE or plan.bars < len(SHAPES[name]):
             return plan
-        sections, repeats = shaped(name, plan.repeats)
+        sections, repeats, places = shaped(name, plan.repeats)
         if len(sections) < shortest:
             return plan
-        return replace(plan, prefix=replace(plan.prefix, bars=len(sections)), sections=sections, repeats=repeats)
+        scored = tuple(plan.scored[place] for place in places) if plan.scored else ()
+        prefix = replace(plan.prefix, bars=len(sections))
+        return replace(plan, prefix=prefix, sections=sections, repeats=repeats, scored=scored)
 
     def next(self, rng: np.random.Generator, recent: Sequence[Prefix]) -> int:
         """The seed of the next piece, after pieces with the prefixes `recent`, as far as CANDIDATES allow.

@@ -24,6 +24,7 @@ from radio.composer.guard import KINDS, OPEN, Guard, Heard
 from radio.composer.kit.harmony import UNIT, closes
 from radio.composer.originality import Certificate
 from radio.composer.planner import RECENT, Plan, Planner, Style
+from radio.composer.scoring import Scoring
 from radio.composer.window import Context, Position
 from radio.dayparts import at
 from radio.music import grammar, tokens
@@ -286,6 +287,9 @@ class Writer:
         bar, before = draft.bar, (*draft.before, *draft.piece.bars)
         if self.wishes.echo and NEAREST <= bar.repeat <= len(before):
             found.append(Echo(before[-bar.repeat], self.wishes.echo))
+        done, plan = len(draft.piece.bars), draft.plan
+        if self.wishes.scoring and len(plan.programs) > 1 and plan.scored and plan.scored[done]:
+            found.append(Scoring(plan.programs, plan.scored[done], self.wishes.scoring))
         if bar.left <= REACH and self._to_close(draft):
             strength = self.wishes.cadence
             pitches = strength * (1 + draft.attempts if draft.remedy == CLOSED else 1)
@@ -386,7 +390,8 @@ def continued(plan: Plan, piece: Piece) -> Plan:
     # What was begun with programs that the channel may not have any more ends with them; an empty set is all.
     heard = {note.program for bar in piece.bars for note in bar.notes}
     programs = tuple(sorted({*plan.programs, *heard})) if plan.programs else ()
-    return Plan(piece.prefix, sections, repeats, programs, plan.closes)
+    scored = plan.scored if same and programs == plan.programs else ()
+    return Plan(piece.prefix, sections, repeats, programs, scored, plan.closes)
 
 
 def advance(engine: Engine, writers: Sequence[Writer]) -> None:

@@ -26,8 +26,10 @@ FREE = "free"
 """No shape: the form is a work's of the corpus."""
 
 
-def shaped(name: str, repeats: Sequence[int]) -> tuple[str, tuple[int, ...]]:
+def shaped(name: str, repeats: Sequence[int]) -> tuple[str, tuple[int, ...], tuple[int, ...]]:
     """Section letters and repeat distances of a shape, about as many bars long as `repeats`, and not longer.
+
+    The last is each bar's place in the skeleton: that of its section's first statement.
 
     Within a section that is new, bars return as `repeats` has it, as far as they return within that section.
 
@@ -42,6 +44,7 @@ def shaped(name: str, repeats: Sequence[int]) -> tuple[str, tuple[int, ...]]:
     unit = min(unit_bars(length * len(plan)), length)
     letters: list[str] = []
     returns: list[int] = []
+    places: list[int] = []
     known: dict[str, int] = {}
     used = 0
     for letter in plan:
@@ -49,13 +52,15 @@ def shaped(name: str, repeats: Sequence[int]) -> tuple[str, tuple[int, ...]]:
         if letter in known:
             back = start - known[letter]
             letters += letters[known[letter] : known[letter] + length]
+            places += places[known[letter] : known[letter] + length]
             returns += [back] * length
         else:
             letters += [SECTIONS[min(used + bar // unit, len(SECTIONS) - 1)] for bar in range(length)]
             used += -(-length // unit)
+            places += range(start, start + length)
             returns += [own if 0 < own <= bar else 0 for bar, own in enumerate(repeats[start : start + length])]
         known[letter] = start
-    return "".join(letters), tuple(returns)
+    return "".join(letters), tuple(returns), tuple(places)
 
 
 def _section(bars: int, plan: str) -> int:
