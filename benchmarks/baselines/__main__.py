@@ -7,9 +7,9 @@
     python -m benchmarks.baselines compare none --music data/baselines/music -o models/base/baselines.json
 
 Minutes are of processor time. In place of `all` one may be named; `ours` is a model of our own, trained as they are.
-`train --resume` goes on after a stop, `measure none` and `compose none` are for the model given alone. Figures join
-those that the file has; pieces that are there are not composed again. `compare` measures what was composed with the
-evaluation kit; the model's card shows its file.
+`train --resume` goes on after a stop, `measure none` and `compose none` are for the model given alone, which may be the
+radio's own, of another budget, and `--called` so. Figures join those that the file has; pieces that are there are not
+composed again. `compare` measures what was composed with the evaluation kit; the model's card shows its file.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def measure(corpus: Corpus, names: Sequence[str], options: argparse.Namespace) -
     """Measures some baselines, and our model if one is given; figures join those that the file has."""
     models: dict[str, Measured] = {name: trained(name, options.runs) for name in names}
     if options.model:
-        models[OURS] = Ours(options.model)
+        models[options.called] = Ours(options.model)
     parts = {
         "whole": list(whole(corpus, options.budget, options.seed)),
         "roll": list(rolls(corpus, options.roll_budget, options.seed)),
@@ -102,7 +102,7 @@ def compose(corpus: Corpus, names: Sequence[str], options: argparse.Namespace) -
             name, style, options.pieces, options.bars, options.seed, options.data, options.runs, options.model,
             options.output,
         )
-        for name in (*names, *([OURS] if options.model else []))
+        for name in (*names, *([options.called] if options.model else []))
         for style in styles
     ]  # fmt: skip
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -138,16 +138,17 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
     training.add_argument("--resume", action="store_true", help="go on from the checkpoint")
     named = argparse.ArgumentParser(add_help=False)
     named.add_argument("name", choices=[*BASELINES, "all", "none"], help="a baseline, all, or none")
-    measuring = commands.add_parser("measure", parents=[named, shared])
-    measuring.add_argument("--model", type=Path, help="our model's folder, to be measured too")
+    own = argparse.ArgumentParser(add_help=False)
+    own.add_argument("--model", type=Path, help="a folder of a model of ours, to be given too")
+    own.add_argument("--called", default=OURS, help="what it is called in figures and folders (default: %(default)s)")
+    measuring = commands.add_parser("measure", parents=[named, own, shared])
     measuring.add_argument("--budget", type=int, default=12000, help="positions a style")
     measuring.add_argument("--roll-budget", type=int, default=4000, help="positions a style, as piano rolls")
     measuring.add_argument("-o", "--output", type=Path, default=Path("data/baselines/figures.json"))
-    composing = commands.add_parser("compose", parents=[named, shared])
+    composing = commands.add_parser("compose", parents=[named, own, shared])
     composing.add_argument("--style", help="one alone")
     composing.add_argument("--pieces", type=int, default=12, help="of each style")
     composing.add_argument("--bars", type=int, default=32, help="of each piece")
-    composing.add_argument("--model", type=Path, help="our model's folder, to compose too")
     composing.add_argument("--workers", type=int, default=1, help="processes")
     composing.add_argument("-o", "--output", type=Path, required=True, help="folder")
     comparing = commands.add_parser("compare", parents=[named, shared])

@@ -13,8 +13,7 @@ from typing import Any
 import torch
 
 from benchmarks.baselines.baseline import ordered
-from benchmarks.baselines.ours import OURS
-from benchmarks.baselines.registry import trained
+from benchmarks.baselines.registry import BASELINES, trained
 from radio.composer.compose import compose
 from radio.composer.corpus import Corpus
 from radio.composer.kit import panel as kit
@@ -29,7 +28,7 @@ class Concert:
     """What is to be composed of one style by one system, into `out/<system>/<style>/`."""
 
     name: str
-    """A baseline, or OURS."""
+    """A baseline, or what our own model is called."""
     style: str
     pieces: int
     bars: int
@@ -52,7 +51,7 @@ def give(concert: Concert) -> str:
     wanted = [number for number in range(concert.pieces) if not concert.path(number).is_file()]
     if wanted:
         concert.path(0).parent.mkdir(parents=True, exist_ok=True)
-        music = _by_us(concert) if concert.name == OURS else _by_baseline(concert, wanted)
+        music = _by_baseline(concert, wanted) if concert.name in BASELINES else _by_us(concert)
         for number, piece in zip(wanted, music, strict=False):
             smf.write(piece, concert.path(number))
     return f"{concert.name}, {concert.style}"
