@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from models import channel, model
 from music import tune
@@ -142,6 +144,26 @@ def test_a_finished_piece_is_not_taken_up_again() -> None:
     writer.resume(piece)
     advance(engine, [writer])
     assert isinstance(writer.queue[0], Piece)
+
+
+def test_every_bar_of_a_section_that_returns_resembles_one_of_its_first_statement_but_for_an_ending() -> None:
+    prefix = Prefix("bach", meter=Meter(4, 4), tempo=100.0)
+    plan = planner.returning(planner.Plan(prefix, "AABBAACCAAAA", (0, 1, 0, 0, 4, 0, 0, 0, 0, 0, 3, 0), ()))
+    # The second A follows the first, the third too; what a bar resembles already it goes on resembling.
+    assert plan.repeats == (0, 1, 0, 0, 4, 4, 0, 0, 8, 8, 3, 0)
+    shifted = planner.returning(planner.Plan(prefix, "AAAABBAABB", (0, 0, 0, 0, 0, 0, 4, 0, 0, 0), ()))
+    assert shifted.repeats[7] == 4  # with its neighbour, at the first statement's third bar
+
+
+@given(st.text("ABCH", min_size=4, max_size=60), st.data())
+def test_a_plan_made_to_return_has_bars_resemble_earlier_ones_only_and_keeps_what_they_did(
+    sections: str, data: st.DataObject
+) -> None:
+    repeats = tuple(data.draw(st.integers(0, min(bar, 64))) for bar in range(len(sections)))
+    prefix = Prefix("bach", meter=Meter(4, 4), tempo=100.0)
+    found = planner.returning(planner.Plan(prefix, sections, repeats, ())).repeats
+    assert all(0 <= back <= bar for bar, back in enumerate(found))
+    assert all(back == was for back, was in zip(found, repeats, strict=True) if was)
 
 
 def test_a_changed_plan_keeps_the_length_and_goes_plainly_on() -> None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +121,29 @@ def save(folder: Path, corpus: Corpus, seed: int = 0) -> None:
     for style, found in closings(closing).items():
         kept[style]["closing"] = found.to_json()
     (folder / PLANS).write_text(json.dumps(kept, separators=(",", ":")) + "\n", encoding="utf-8")
+
+
+def returning(plan: Plan) -> Plan:
+    """The plan, every bar of a section that returns resembling one of its first statement, but for the last two bars.
+
+    In human music some of them only recall it, and are not said to resemble any; but what is written from the plan
+    follows it less closely, and of a section of which half the bars are new nobody hears that it returns.
+    """
+    letters, repeats = plan.sections, list(plan.repeats)
+    first: dict[str, range] = {}
+    start = 0
+    for letter, run in groupby(letters):
+        bars = range(start, start := start + len(list(run)))
+        stated = first.setdefault(letter, bars)
+        if stated is bars or letter == tokens.SECTIONS[-1]:
+            continue
+        there = [bar - repeats[bar] - (bar - bars.start) for bar in bars if bar - repeats[bar] in stated]
+        begins = Counter(there).most_common(1)[0][0] if there else stated.start
+        for bar in bars:
+            source = begins + bar - bars.start
+            if not repeats[bar] and source in stated and bar < plan.bars - 2:
+                repeats[bar] = bar - source
+    return replace(plan, repeats=tuple(repeats))
 
 
 def _at_home(entry: Entry, positions: tokens.Positions) -> bool:
@@ -247,12 +272,12 @@ class Planner:
         plan = replace(skeleton, prefix=prefix, programs=programs or self.channel.allowed, scored=scored)
         shortest, longest = want.bars or (1, LONGEST)
         if plan.bars < shortest:
-            return self._shaped(plan.sung_again(shortest), rng, shortest)
+            return returning(self._shaped(plan.sung_again(shortest), rng, shortest))
         if plan.seconds > SECONDS[1]:
             longest = min(longest, max(8, shortest, int(plan.bars * SECONDS[1] / plan.seconds)))
         unit = unit_bars(plan.bars)
         plan = plan if plan.bars <= longest else plan.cut(max(unit, shortest, longest // unit * unit))
-        return self._shaped(plan, rng, shortest)
+        return returning(self._shaped(plan, rng, shortest))
 
     def _shaped(self, plan: Plan, rng: np.random.Generator, shortest: int) -> Plan:
         """The plan in one of the channel's shapes; as it was where that would make it too short."""

@@ -322,9 +322,10 @@ class Writer:
             self.draft = None
             return None
         tempo = draft.piece.prefix.tempo
-        planned = tokens.bar_line(self._shown(draft.plan.bar(len(draft.piece.bars))), tempo)
-        line = (position[0], position[1], *planned[2:])
-        draft.bar = replace(tokens.decode_bar_line(line, tempo), left=draft.bar.left - 1)
+        planned = draft.plan.bar(len(draft.piece.bars))
+        line = (position[0], position[1], *tokens.bar_line(self._shown(planned), tempo)[2:])
+        # What lies further back than a bar line can say is returned to all the same.
+        draft.bar = replace(tokens.decode_bar_line(line, tempo), left=planned.left, repeat=planned.repeat)
         self.engine.begin_bar(self.number, self._state(draft), bar_rng(draft.piece), self.sampling, self._leans(draft))
         return line
 
