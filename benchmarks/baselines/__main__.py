@@ -116,7 +116,7 @@ def compare(corpus: Corpus, names: Sequence[str], options: argparse.Namespace) -
     with Progress(TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=console) as shown:
         task = shown.add_task("music", total=None)
         found = compared(
-            corpus, options.music, options.figures, seed=options.seed, workers=options.workers,
+            corpus, options.music, options.figures, seed=options.seed,
             told=lambda doing, done, total: shown.update(task, description=doing, completed=done, total=total),
         )  # fmt: skip
     options.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
@@ -154,7 +154,6 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
     comparing = commands.add_parser("compare", parents=[named, shared])
     comparing.add_argument("--music", type=Path, default=Path("data/baselines/music"), help="what `compose` wrote")
     comparing.add_argument("--figures", type=Path, default=Path("data/baselines/figures.json"), help="of `measure`")
-    comparing.add_argument("--workers", type=int, default=1, help="processes")
     comparing.add_argument("-o", "--output", type=Path, required=True, help="file")
     return parser.parse_args(words)
 

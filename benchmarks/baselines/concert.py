@@ -17,7 +17,8 @@ from benchmarks.baselines.registry import BASELINES, trained
 from radio.composer.compose import compose
 from radio.composer.corpus import Corpus
 from radio.composer.kit import panel as kit
-from radio.composer.memory import Runs
+from radio.composer.kit.distribution import Windows, against, measure
+from radio.composer.kit.fidelity import Labelled
 from radio.music import smf
 from radio.music.score import Piece
 from radio.settings import ChannelConfig, PrefixConfig
@@ -85,20 +86,35 @@ def give_all(concerts: Sequence[Concert], workers: int, told: Callable[[str], No
 
 
 def compared(
-    corpus: Corpus, music: Path, figures: Path, *, seed: int, workers: int, told: Callable[[str, int, int], None]
+    corpus: Corpus, music: Path, figures: Path, *, seed: int, told: Callable[[str, int, int], None]
 ) -> dict[str, Any]:
-    """For the model's card: bits a note from the file `figures`, and the kit's figures of each folder in `music`.
+    """For the model's card: bits a note from the file `figures`; and for each folder in `music`, by style, how well the
+    kit tells what it holds from works kept back.
 
     Raises:
         MissingError: a folder without music.
     """
-    held_out, train = (kit.works(corpus, validation=side, seed=seed) for side in (True, False))
-    runs: Runs = kit.all_runs(corpus)
+    human = [_by_style(kit.works(corpus, validation=side, seed=seed)) for side in (True, False)]
+    heard = {path.name: _by_style(kit.folder(path)) for path in sorted(music.iterdir()) if path.is_dir()}
+    known: dict[str, tuple[Windows, ...]] = {}
     found: dict[str, Any] = {}
-    for folder in sorted(path for path in music.iterdir() if path.is_dir()):
-        seen = kit.panel(
-            kit.folder(folder), held_out, train, runs, seed=seed, workers=workers,
-            progress=lambda doing, done, total, name=folder.name: told(f"{name}: {doing}", done, total),
-        )  # fmt: skip
-        found[folder.name] = seen.to_json()
+    total = sum(map(len, heard.values()))
+    for name, styles in heard.items():
+        groups = found.setdefault(name, {"groups": {}})["groups"]
+        for style, pieces in styles.items():
+            told(f"{name}: {style}", sum(len(own["groups"]) for own in found.values()), total)
+            try:
+                known[style] = known.get(style) or tuple(_windows(side.get(style, []), seed) for side in human)
+                compared, missing = against(_windows(pieces, seed), *known[style], seed=seed), ""
+            except ValueError as error:
+                compared, missing = None, str(error)
+            groups[style] = {"pieces": len(pieces), "against": kit.plain(compared), "missing": missing}
     return {"bits": json.loads(figures.read_text(encoding="utf-8")), "music": found}
+
+
+def _by_style(pieces: Sequence[Labelled]) -> dict[str, list[Labelled]]:
+    return {style: [own for own in pieces if own.style == style] for style in sorted({own.style for own in pieces})}
+
+
+def _windows(pieces: Sequence[Labelled], seed: int) -> Windows:
+    return measure([own.bars for own in pieces], [own.work for own in pieces], limit=kit.WINDOWS, seed=seed)

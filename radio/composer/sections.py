@@ -128,7 +128,7 @@ def baselines(figures: dict[str, Any]) -> str:
     rows = {}
     for style in sorted({style for own in music.values() for style in own["groups"]}):
         groups = [music[name]["groups"].get(style) for name in names]
-        rows[style] = [*map(_auc, groups), _floor(next(own for own in groups if own))]
+        rows[style] = [*map(_auc, groups), _floor(next((own for own in groups if own and own["against"]), {}))]
     return "\n\n".join((*parts, _AUCS, _table(("style", *names, "human"), rows)))
 
 
@@ -241,7 +241,7 @@ def _auc(group: dict[str, Any] | None) -> str:
 
 
 def _floor(group: dict[str, Any]) -> str:
-    if not group["against"]:
+    if not group.get("against"):
         return "–"
     floor = group["against"]["floor"]["auc"]
     return f"{floor['mean']:.2f} ± {floor['sd']:.2f}"
