@@ -123,13 +123,16 @@ def baselines(figures: dict[str, Any]) -> str:
         if names:
             styles = told[names[0]][part]["styles"]
             rows = {style: [_least(told[name][part]["styles"].get(style)) for name in names] for style in styles}
+            rows["mean"] = [_least({"bits": told[name][part]["mean"]}) for name in names]
             parts.append(text + "\n\n" + _table(("style", *names), rows))
     names = [name for name in order if name in music]
     rows = {}
     for style in sorted({style for own in music.values() for style in own["groups"]}):
         groups = [music[name]["groups"].get(style) for name in names]
         rows[style] = [*map(_auc, groups), _floor(next((own for own in groups if own and own["against"]), {}))]
-    return "\n\n".join((*parts, _AUCS, _table(("style", *names, "human"), rows)))
+    if rows:
+        parts += [_AUCS, _table(("style", *names, "human"), rows)]
+    return "\n\n".join(parts)
 
 
 def ablations(figures: dict[str, Any]) -> str:
