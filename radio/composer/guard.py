@@ -41,6 +41,7 @@ DECAY = 4.0
 DECAYING = frozenset((*range(16), *range(24, 40), 45, 46, 47, *range(104, 109), *range(112, 120), DRUMS))
 """Their General MIDI programs."""
 OPEN = "open"
+"""The fault of a last bar that leaves a piece open that is to close; the writer finds it."""
 KINDS = ("copy", "again", "loop", "held", "silence", "collapse", "density", "entropy", OPEN)
 """Of faults, the gravest first."""
 

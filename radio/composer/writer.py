@@ -282,7 +282,7 @@ class Writer:
         )
 
     def _leans(self, draft: Draft) -> tuple[Lean, ...]:
-        """On the bar that the draft's is to resemble, and towards a close."""
+        """What the draft's bar leans on: the bar it is to resemble, who is to play in it, a close."""
         found: list[Lean] = []
         bar, before = draft.bar, (*draft.before, *draft.piece.bars)
         if self.wishes.echo and NEAREST <= bar.repeat <= len(before):
