@@ -19,11 +19,12 @@ from music import tune
 from radio.composer import planner, weights
 from radio.composer.compose import compose, of_length
 from radio.composer.composer import FULL, LOW, Composer
+from radio.composer.draft import continued
 from radio.composer.engine import Engine, Row, Sampling
 from radio.composer.guard import NONE
 from radio.composer.process import ComposerProcess
 from radio.composer.window import Context
-from radio.composer.writer import CARRIED, FAR, Numbers, Writer, advance, continued
+from radio.composer.writer import CARRIED, FAR, Numbers, Writer, advance
 from radio.errors import MissingError, ModelError
 from radio.music import grammar, keys, tokens
 from radio.music.score import Bar, Meter, Note, Piece, Prefix

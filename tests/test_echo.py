@@ -11,10 +11,11 @@ from models import channel, model
 from music import tune
 from radio.composer import planner, weights
 from radio.composer.compose import of_length
+from radio.composer.draft import NEAREST
 from radio.composer.echo import Echo
 from radio.composer.engine import Engine
 from radio.composer.guard import NONE
-from radio.composer.writer import NEAREST, Numbers, Writer, advance
+from radio.composer.writer import Numbers, Writer, advance
 from radio.music import grammar, tokens
 from radio.music.score import DRUMS, Bar, Meter, Note
 

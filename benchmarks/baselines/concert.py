@@ -52,19 +52,19 @@ def give(concert: Concert) -> str:
     wanted = [number for number in range(concert.pieces) if not concert.path(number).is_file()]
     if wanted:
         concert.path(0).parent.mkdir(parents=True, exist_ok=True)
-        music = _by_baseline(concert, wanted) if concert.name in BASELINES else _by_us(concert)
-        for number, piece in zip(wanted, music, strict=False):
+        music = _by_baseline(concert, wanted) if concert.name in BASELINES else _by_us(concert, wanted)
+        for number, piece in zip(wanted, music, strict=True):
             smf.write(piece, concert.path(number))
     return f"{concert.name}, {concert.style}"
 
 
-def _by_us(concert: Concert) -> Iterator[Piece]:
+def _by_us(concert: Concert, wanted: Sequence[int]) -> Iterator[Piece]:
     assert concert.model is not None
     prefix = PrefixConfig(style=concert.style, bars=(concert.bars, concert.bars))
     channel = ChannelConfig(concert.style, concert.style, prefix=prefix)
-    for item in compose(concert.model, channel, concert.pieces, concert.seed):
-        if isinstance(item, Piece):
-            yield item
+    # A seed of its own for what is wanted in addition: the pieces that are there are not to come again.
+    seed = 1000 * concert.seed + wanted[0]
+    yield from (own for own in compose(concert.model, channel, len(wanted), seed) if isinstance(own, Piece))
 
 
 def _by_baseline(concert: Concert, wanted: Sequence[int]) -> Iterator[Piece]:

@@ -12,19 +12,16 @@ import logging
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from radio.composer.cadence import REACH, Cadence
-from radio.composer.echo import Echo
+from radio.composer.draft import Draft, bar_rng, continued
 from radio.composer.engine import Engine, Lean, Row, Sampling
-from radio.composer.guard import KINDS, OPEN, Guard, Heard
-from radio.composer.kit.harmony import UNIT, closes
+from radio.composer.guard import KINDS, OPEN, Guard
 from radio.composer.originality import Certificate
-from radio.composer.planner import RECENT, Plan, Planner, Style
-from radio.composer.scoring import Scoring
+from radio.composer.planner import RECENT, Planner, Style
 from radio.composer.window import Context, Position
 from radio.dayparts import at
 from radio.music import grammar, tokens
@@ -53,8 +50,6 @@ CLOSE = 2
 """Bars in which a piece is brought to its end."""
 FAR = 64
 """Bars left that an endless channel's bar lines show at least: no end is in sight."""
-NEAREST = 2
-"""Bars back from which on a bar is made to resemble another: one just played comes back too often as it is."""
 CARRIED = 8
 """Bars of the piece before that the next one of an endless channel goes on from."""
 
@@ -86,28 +81,6 @@ class Numbers:
             partial = self.path.with_suffix(".part")
             partial.write_text(json.dumps(self.counts), encoding="utf-8")
             partial.replace(self.path)
-
-
-@dataclass(slots=True)
-class Draft:
-    """A piece under way: what it is, how it is planned, the bar being written and that bar's notes so far."""
-
-    piece: Piece
-    plan: Plan
-    bar: Bar
-    notes: list[Position] = field(default_factory=list)
-    given: int = 0
-    """Bars that were given out before the piece was taken up again."""
-    heard: Heard = field(default_factory=Heard)
-    """What the guard knows of the bars so far."""
-    attempts: int = 0
-    """How often the bar being written has been refused."""
-    remedy: str = ""
-    """What was done with it last."""
-    before: tuple[Bar, ...] = ()
-    """Bars of the piece before, if this one goes on from it."""
-    stopped: bool = False
-    """Whether the guard has the piece end early."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +124,8 @@ class Writer:
         self.manner = self.manners[self.style]
         self.endless = channel.endless
         self.numbers = numbers
-        self.sampling, self.wishes = sampling(channel.sampling), channel.sampling
+        self.sampling = sampling(channel.sampling)
+        self.wishes = replace(channel.sampling, cadence=0.0) if channel.endless else channel.sampling
         bars = channel.prefix.bars
         self.may_end = bars is None or bars[0] < bars[1]
         """Whether a piece may be ended early: not where one length is asked for."""
@@ -220,7 +194,8 @@ class Writer:
         tempo = piece.prefix.tempo if self.endless else 0.0
         plan = continued(self.planner.plan(piece.seed, piece.prefix.key, tempo), piece)
         last = piece.bars[-1]
-        draft = Draft(piece.with_bars(piece.bars[:-1]), plan, replace(last, notes=()), given=len(piece.bars))
+        begun, bar = piece.with_bars(piece.bars[:-1]), replace(last, notes=())
+        draft = Draft(begun, plan, bar, given=len(piece.bars))
         for bar in draft.piece.bars:
             draft.heard, _ = self.guard.judge(draft.heard, bar)
         row = self._place(draft)
@@ -251,7 +226,7 @@ class Writer:
         """Puts a piece into the engine's row: its bars so far, and the line of the bar that comes next."""
         self.draft, piece = draft, draft.piece
         hotter = HOTTER**draft.attempts if draft.remedy == REDRAWN else 1.0
-        bars = piece.bars[-ANCHOR:] if draft.remedy in (ANCHORED, ENDED) else (*draft.before, *piece.bars)
+        bars = piece.bars[-ANCHOR:] if draft.remedy in (ANCHORED, ENDED) else draft.behind
         shown = [self._shown(bar) for bar in bars]
         written = [tuple(p) for p in tokens.encode(shown, piece.prefix.tempo, ended=False).tolist()]
         written.append(tokens.bar_line(self._shown(draft.bar), piece.prefix.tempo))
@@ -272,7 +247,7 @@ class Writer:
 
     def _state(self, draft: Draft) -> grammar.State:
         """Where the row stands at the start of the draft's bar."""
-        before = next(reversed((*draft.before, *draft.piece.bars)), None)
+        before = next(reversed(draft.behind), None)
         return grammar.State(
             meter=draft.bar.meter,
             following=None if draft.bar.left == 1 and not self.endless else draft.bar.meter,
@@ -282,21 +257,8 @@ class Writer:
         )
 
     def _leans(self, draft: Draft) -> tuple[Lean, ...]:
-        """What the draft's bar leans on: the bar it is to resemble, who is to play in it, a close."""
-        found: list[Lean] = []
-        bar, before = draft.bar, (*draft.before, *draft.piece.bars)
-        if self.wishes.echo and NEAREST <= bar.repeat <= len(before):
-            found.append(Echo(before[-bar.repeat], self.wishes.echo))
-        done, plan = len(draft.piece.bars), draft.plan
-        if self.wishes.scoring and len(plan.programs) > 1 and plan.scored and plan.scored[done]:
-            found.append(Scoring(plan.programs, plan.scored[done], self.wishes.scoring))
-        if bar.left <= REACH and self._to_close(draft):
-            strength = self.wishes.cadence
-            pitches = strength * (1 + draft.attempts if draft.remedy == CLOSED else 1)
-            found.append(
-                Cadence(self.planner.closing, draft.piece.prefix.key, bar.left, bar.meter.ticks, strength, pitches)
-            )
-        return tuple(found)
+        """What the draft's bar leans on; on a close the more, the more often it was missed."""
+        return draft.leans(self.wishes, self.planner.closing, draft.attempts if draft.remedy == CLOSED else 0)
 
     def accept(self, position: Position) -> Position | None:
         """Takes what was drawn; the position to write, or None: the piece has ended, or a bar is to be drawn again."""
@@ -332,7 +294,8 @@ class Writer:
     def _passes(self, draft: Draft, bar: Bar) -> bool:
         """Whether the guard lets a bar pass; if not, it is put back, to be drawn again."""
         heard, fault = self.guard.judge(draft.heard, bar)
-        fault = fault or (OPEN if self._open_ended(draft, bar) else "")
+        if self.wishes.cadence and self.guard.limits and draft.left_open(bar):
+            fault = fault or OPEN
         if fault and len(draft.piece.bars) >= draft.given:
             remedies = [remedy for remedy in REMEDIES[fault] if self.may_end or remedy != ENDED]
             draft.remedy = remedies[draft.attempts] if draft.attempts < len(remedies) else ""
@@ -342,16 +305,6 @@ class Writer:
                 return False
         draft.heard, draft.attempts, draft.remedy = heard, 0, ""
         return True
-
-    def _open_ended(self, draft: Draft, bar: Bar) -> bool:
-        """Whether a bar is the last of a piece that is to close, and does not."""
-        if bar.left > 1 or self.guard.limits is None or not self._to_close(draft):
-            return False
-        return not closes((*draft.piece.bars[1 - UNIT :], bar))
-
-    def _to_close(self, draft: Draft) -> bool:
-        """Whether a piece is to end with a close."""
-        return self.wishes.cadence > 0 and not self.endless and draft.plan.closes and bool(draft.piece.prefix.key)
 
     def _again(self, draft: Draft) -> None:
         """Begins a bar anew, as its remedy has it."""
@@ -366,33 +319,10 @@ class Writer:
         self._place(draft)
 
 
-def bar_rng(piece: Piece, attempt: int = 0) -> np.random.Generator:
-    """The random numbers of the bar that follows the piece's bars, the first time or another that it is drawn."""
-    return np.random.default_rng((piece.seed, 3, len(piece.bars), *([attempt] if attempt else [])))
-
-
 def sampling(config: SamplingConfig) -> Sampling:
     """The channel's settings, by slot."""
     by_slot = (config.fields.get(name, config.temperature) for name in SLOT_FIELDS)  # type: ignore[call-overload]
     return Sampling(tuple(max(t, COLDEST) for t in by_slot), config.nucleus, config.guidance)
-
-
-def continued(plan: Plan, piece: Piece) -> Plan:
-    """The plan of a piece that was begun: the plan made anew where it agrees with the bars there are, else a plain one.
-
-    They differ when the channel's file or the model was changed in between.
-    """
-    done = len(piece.bars)
-    total = done + piece.bars[-1].left - 1
-    same = plan.bars == total and plan.sections[:done] == "".join(bar.section for bar in piece.bars)
-    played = "".join(bar.section for bar in piece.bars)
-    sections = plan.sections if same else played.ljust(total, played[-1])
-    repeats = plan.repeats if same else (0,) * total
-    # What was begun with programs that the channel may not have any more ends with them; an empty set is all.
-    heard = {note.program for bar in piece.bars for note in bar.notes}
-    programs = tuple(sorted({*plan.programs, *heard})) if plan.programs else ()
-    scored = plan.scored if same and programs == plan.programs else ()
-    return Plan(piece.prefix, sections, repeats, programs, scored, plan.closes)
 
 
 def advance(engine: Engine, writers: Sequence[Writer]) -> None:

@@ -1,0 +1,98 @@
+"""A piece under way: how it is planned, and what the bar that comes next is to be like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from radio.composer.cadence import REACH, Cadence, Closing
+from radio.composer.echo import Echo
+from radio.composer.engine import Lean
+from radio.composer.guard import Heard
+from radio.composer.kit.harmony import UNIT, closes
+from radio.composer.planner import Plan
+from radio.composer.scoring import Scoring
+from radio.composer.window import Position
+from radio.music.score import Bar, Piece
+from radio.settings import SamplingConfig
+
+NEAREST = 2
+"""Bars back from which on a bar is made to resemble another: one just played comes back too often as it is."""
+
+
+@dataclass(slots=True)
+class Draft:
+    """A piece under way: what it is, how it is planned, the bar being written and that bar's notes so far."""
+
+    piece: Piece
+    plan: Plan
+    bar: Bar
+    notes: list[Position] = field(default_factory=list)
+    given: int = 0
+    """Bars that were given out before the piece was taken up again."""
+    heard: Heard = field(default_factory=Heard)
+    """What the guard knows of the bars so far."""
+    attempts: int = 0
+    """How often the bar being written has been refused."""
+    remedy: str = ""
+    """What was done with it last."""
+    before: tuple[Bar, ...] = ()
+    """Bars of the piece before, if this one goes on from it."""
+    stopped: bool = False
+    """Whether the guard has the piece end early."""
+
+    @property
+    def to_close(self) -> bool:
+        """Whether the piece is to end with a close."""
+        return self.plan.closes and bool(self.piece.prefix.key)
+
+    @property
+    def behind(self) -> tuple[Bar, ...]:
+        """All bars that the one being written goes on from."""
+        return (*self.before, *self.piece.bars)
+
+    def leans(self, wishes: SamplingConfig, closing: Closing, insisting: int = 0) -> tuple[Lean, ...]:
+        """What the bar leans on: the bar it is to resemble, who is to play in it, a close.
+
+        Args:
+            closing: what endings of the style have.
+            insisting: times more that a close is asked for in pitches.
+        """
+        found: list[Lean] = []
+        bar, behind, plan, done = self.bar, self.behind, self.plan, len(self.piece.bars)
+        if wishes.echo and NEAREST <= bar.repeat <= len(behind):
+            found.append(Echo(behind[-bar.repeat], wishes.echo))
+        if wishes.scoring and len(plan.programs) > 1 and plan.scored and plan.scored[done]:
+            found.append(Scoring(plan.programs, plan.scored[done], wishes.scoring))
+        if wishes.cadence and self.to_close and bar.left <= REACH:
+            key, strength = self.piece.prefix.key, wishes.cadence
+            found.append(Cadence(closing, key, bar.left, bar.meter.ticks, strength, strength * (1 + insisting)))
+        return tuple(found)
+
+    def left_open(self, bar: Bar) -> bool:
+        """Whether `bar` would be the last of a piece that is to close, and does not."""
+        return bar.left == 1 and self.to_close and not closes((*self.piece.bars[1 - UNIT :], bar))
+
+
+def bar_rng(piece: Piece, attempt: int = 0) -> np.random.Generator:
+    """The random numbers of the bar that follows the piece's bars, the first time or another that it is drawn."""
+    return np.random.default_rng((piece.seed, 3, len(piece.bars), *([attempt] if attempt else [])))
+
+
+def continued(plan: Plan, piece: Piece) -> Plan:
+    """The plan of a piece that was begun: the plan made anew where it agrees with the bars there are, else a plain one.
+
+    They differ when the channel's file or the model was changed in between.
+    """
+    done = len(piece.bars)
+    total = done + piece.bars[-1].left - 1
+    same = plan.bars == total and plan.sections[:done] == "".join(bar.section for bar in piece.bars)
+    played = "".join(bar.section for bar in piece.bars)
+    sections = plan.sections if same else played.ljust(total, played[-1])
+    repeats = plan.repeats if same else (0,) * total
+    # What was begun with programs that the channel may not have any more ends with them; an empty set is all.
+    heard = {note.program for bar in piece.bars for note in bar.notes}
+    programs = tuple(sorted({*plan.programs, *heard})) if plan.programs else ()
+    scored = plan.scored if same and programs == plan.programs else ()
+    return Plan(piece.prefix, sections, repeats, programs, scored, plan.closes)
