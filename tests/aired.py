@@ -11,7 +11,8 @@ from aiohttp import web
 
 from fakes import Clock, Tones
 from radio.air.channel import Channel
-from radio.air.server import application
+from radio.air.door import Door
+from radio.air.server import application, served
 from radio.air.station import Station
 from radio.config import Config
 from radio.formats import BLOCK, RATE
@@ -28,12 +29,13 @@ class Air:
 
     station: Station
     clock: Clock
-    runner: web.AppRunner
+    app: web.Application
+    door: Door
     tones: dict[str, Tones] = field(default_factory=dict)
 
     @property
     def port(self) -> int:
-        return int(self.runner.addresses[0][1])
+        return self.door.port
 
     @property
     def url(self) -> str:
@@ -112,10 +114,6 @@ async def aired(config: Config, clock: Clock | None = None) -> AsyncIterator[Air
     """A station that has not signed on yet."""
     own = clock or Clock()
     station = Station(config, clock=own, wall=lambda: EPOCH + own.now)
-    runner = web.AppRunner(application(station), handler_cancellation=True, shutdown_timeout=1.0)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield Air(station, own, runner)
-    finally:
-        await runner.cleanup()
+    app = application(station)
+    async with served(app, "127.0.0.1", 0) as door:
+        yield Air(station, own, app, door)

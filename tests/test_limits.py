@@ -56,9 +56,7 @@ async def gone(streams: Streams) -> None:
 def look(air: Air, seconds: float = 0.0) -> None:
     """Has the doorkeeper look, some seconds later."""
     air.clock.now += seconds
-    server = air.runner.server
-    assert server
-    air.runner.app[DOORKEEPER].look(server.connections)
+    air.app[DOORKEEPER].look(air.door.connections())
 
 
 async def test_a_channel_takes_no_more_listeners_than_it_may_have_and_others_do(air: Air) -> None:
@@ -88,10 +86,8 @@ async def test_who_asks_nothing_for_long_is_let_go_and_counted(air: Air, said: b
     streams[1].write(said)
     if said.endswith(b"\r\n\r\n"):
         await streams[0].readuntil(b"</html>")
-    server = air.runner.server
-    assert server
     async with asyncio.timeout(5):
-        while not server.connections:
+        while not air.door.connections():
             await asyncio.sleep(0)
     look(air)
     look(air, ASKING - 1)
@@ -111,7 +107,7 @@ async def test_a_listener_is_not_taken_for_one_who_asks_nothing(air: Air) -> Non
 
 
 async def test_without_a_connection_left_only_administration_is_answered_and_the_silent_go_sooner(air: Air) -> None:
-    doorkeeper = air.runner.app[DOORKEEPER]
+    doorkeeper = air.app[DOORKEEPER]
     idle = await asyncio.open_connection("127.0.0.1", air.port)
     doorkeeper.most = 0
     look(air)

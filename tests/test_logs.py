@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from aiohttp import ClientSession, web
+from aiohttp import ClientSession
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +22,7 @@ from fakes import Clock, Tones, config
 from onair import arguments, listening, radio
 from radio.air import access
 from radio.air.access import escaped
-from radio.air.server import application
+from radio.air.server import application, served
 from radio.air.station import Station
 from radio.errors import MissingError
 from radio.formats import BLOCK, RATE
@@ -87,16 +87,8 @@ async def playing(path: Path, **station: object) -> AsyncIterator[tuple[Station,
     for packet in Tones("bach", station=own.config.station).packets(30):
         own.receive(packet)
     own.transmissions["bach"].advance(clock.now)
-    async with access.writing(path) as log:
-        runner = web.AppRunner(
-            application(own, log), handler_cancellation=True, access_log=log, access_log_class=access.AccessLog
-        )
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        try:
-            yield own, clock, f"http://127.0.0.1:{runner.addresses[0][1]}"
-        finally:
-            await runner.cleanup()
+    async with access.writing(path) as log, served(application(own, log), "127.0.0.1", 0) as door:
+        yield own, clock, f"http://127.0.0.1:{door.port}"
 
 
 async def lines(path: Path, count: int) -> list[dict[str, str]]:

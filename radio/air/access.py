@@ -83,13 +83,12 @@ class AccessLog(AbstractAccessLogger):
             self.logger.info("%s", line(Asked.of(request), response.status, _size(request, response), time))
 
 
-def later(request: web.Request, listener: Listener) -> None:
+def later(app: web.Application, asked: Asked, listener: Listener) -> None:
     """Has a listener's line written as it ends, when nothing is left of the request."""
-    request[LATER] = True
-    log = request.app[LOG]
+    log = app[LOG]
     if log is None:
         return
-    asked, began = Asked.of(request), time.monotonic()
+    began = time.monotonic()
     listener.then(lambda: log.info("%s", line(asked, 200, listener.sent, time.monotonic() - began)))
 
 

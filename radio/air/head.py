@@ -23,6 +23,8 @@ LISTED = (
     "icy-geo-lat-long",
 )
 """Headers for directories (stream-meta.info, version 2)."""
+FRAME = b"X-Radio-Frame: %d\r\n"
+"""The header that tells the source frame at which a response's sound begins."""
 EXPOSED = ", ".join(
     ("icy-br, icy-description, icy-genre, icy-metaint, icy-name, icy-pub, icy-sr, icy-url, X-Radio-Frame", *LISTED)
 )
@@ -39,14 +41,11 @@ def latin(text: str) -> str:
     return " ".join(text.split()).encode("latin-1", "replace").decode("latin-1")
 
 
-def headers(
-    station: StationConfig, channel: ChannelConfig, form: Format, *, metaint: int = 0, frame: int | None = None
-) -> dict[str, str]:
+def headers(station: StationConfig, channel: ChannelConfig, form: Format, *, metaint: int = 0) -> dict[str, str]:
     """The headers of an audio response.
 
     Args:
         metaint: bytes of audio between two titles in it; 0: none are (the listener did not send `Icy-MetaData: 1`).
-        frame: the source frame at which its sound begins; None if there is none (HEAD).
     """
     rate = station.kbits(form)
     own = {
@@ -71,8 +70,6 @@ def headers(
     }
     if metaint:
         own["icy-metaint"] = str(metaint)
-    if frame is not None:
-        own["X-Radio-Frame"] = str(frame)
     return {name: latin(value) for name, value in own.items() if value}
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import resource
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -26,18 +27,33 @@ RESERVED = ("/api", "/healthz", "/metrics", "/status")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def full(request: web.Request, station: Station, found: Transmission) -> web.Response | None:
-    """The answer to one who would be a listener too many; None if there is room."""
-    own, address = station.config.station, access.client(request)
+class Crowd(NamedTuple):
+    """Listeners that are as many as they may be."""
+
+    whose: str
+    listeners: int
+    most: int
+
+
+def crowded(station: Station, found: Transmission, address: str) -> Crowd | None:
+    """Why one more listener from an address would be too many; None if there is room."""
+    own = station.config.station
     limits = (
         ("the station", station.listeners, own.max_listeners),
         (found.config.name, found.listeners, found.config.max_listeners),
         (f"your address, {address}", station.addresses[address], own.max_listeners_per_address),
     )
-    for whose, count, most in limits:
-        if most is not None and count >= most:
-            return problem(request, 503, f"{whose} has as many listeners as it may have", listeners=count, most=most)
-    return None
+    over = (Crowd(whose, count, most) for whose, count, most in limits if most is not None and count >= most)
+    return next(over, None)
+
+
+def full(request: web.Request, station: Station, found: Transmission) -> web.Response | None:
+    """The answer to one who would be a listener too many; None if there is room."""
+    crowd = crowded(station, found, access.client(request))
+    if crowd is None:
+        return None
+    error = f"{crowd.whose} has as many listeners as it may have"
+    return problem(request, 503, error, listeners=crowd.listeners, most=crowd.most)
 
 
 def room() -> int:
@@ -62,13 +78,18 @@ class Doorkeeper:
         self._idle: dict[object, float] = {}
         """Since when the others have asked nothing."""
 
+    @property
+    def full(self) -> bool:
+        """Whether there is no connection left for anybody but who administrates."""
+        return self._open > self.most
+
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Sees who asks, and turns away who is one too many."""
         connection = request.protocol
         self._busy.add(connection)
         try:
-            if self._open > self.most and not request.path.startswith(RESERVED):
+            if self.full and not request.path.startswith(RESERVED):
                 refused = problem(request, 503, "the station has no connection left", most=self.most)
                 refused.force_close()
                 return refused
@@ -76,20 +97,20 @@ class Doorkeeper:
         finally:
             self._busy.discard(connection)
 
-    def look(self, connections: Iterable[web.RequestHandler]) -> None:
-        """Closes those of the open connections that have taken too long to ask."""
-        now, own = self._station.clock(), list(connections)
+    def look(self, connections: Mapping[object, Callable[[], None]]) -> None:
+        """Ends those of the open connections, by what is given for each, that have taken too long to ask."""
+        now = self._station.clock()
         # Listeners have sockets of their own, but for those who listen through TLS.
         apart = 0 if self._station.config.station.tls_certificate else self._station.addresses.total()
-        self._open = len(own) + apart
-        patience = HURRIED if self._open > self.most else ASKING
-        self._idle = {one: self._idle.get(one, now) for one in own if one not in self._busy}
-        for connection in own:
-            if now - self._idle.get(connection, now) >= patience and connection.transport is not None:
+        self._open = len(connections) + apart
+        patience = HURRIED if self.full else ASKING
+        self._idle = {one: self._idle.get(one, now) for one in connections if one not in self._busy}
+        for connection, end in connections.items():
+            if now - self._idle.get(connection, now) >= patience:
                 self._station.dismissed += 1
-                connection.transport.abort()
+                end()
 
-    async def run(self, connections: Callable[[], Iterable[web.RequestHandler]]) -> None:
+    async def run(self, connections: Callable[[], Mapping[object, Callable[[], None]]]) -> None:
         """Looks again and again, until cancelled."""
         while True:
             await asyncio.sleep(LOOK)

@@ -9,32 +9,30 @@ import resource
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.log import server_logger
 
-from radio.air import access, admin, docs, documents, feed, hls_server, licence, metrics, pages
+from radio.air import access, admin, audio, docs, documents, feed, hls_server, licence, metrics, pages
 from radio.air.answers import STATION, near, problem, transmission
 from radio.air.changes import reload
-from radio.air.head import CORS, head, headers
-from radio.air.limits import DOORKEEPER, OWN_FILES, Doorkeeper, full, room
-from radio.air.listener import Listener, Who
-from radio.air.outlet import Through, direct
+from radio.air.door import Door
+from radio.air.head import CORS
+from radio.air.limits import DOORKEEPER, OWN_FILES, Doorkeeper, room
 from radio.air.receiver import Receiver
 from radio.air.sinks.keeper import Sinks
-from radio.air.station import Mount, Station
+from radio.air.station import Station
 from radio.air.status import health, status
 from radio.air.supervisor import Supervisor, studio_command
 from radio.air.tls import Certificate
 from radio.config import Config
 from radio.errors import ConfigError, MissingError
-from radio.formats import FORMATS
 
 log = logging.getLogger(__name__)
 
-FORMS = {form.extension: name for name, form in FORMATS.items()}
 LONGEST_HEAD = 8190
 """Bytes of a request's line and of each of its headers."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -59,7 +57,7 @@ def application(station: Station, log: logging.Logger | None = None) -> web.Appl
     app.router.add_get("/{channel:[^/.]+}/feed", _feed)
     app.router.add_get("/{channel:[^/.]+}/events", _events)
     app.router.add_routes(hls_server.routes())
-    app.router.add_get("/{channel:[^/.]+}.{extension:[^/]+}", _audio)
+    audio.add_routes(app)
     # Endless responses end here, before the server waits for their handlers.
     app.on_shutdown.append(_sign_off)
     return app
@@ -97,81 +95,6 @@ async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamRe
     except Exception:
         log.exception("%s %s", request.method, request.path)
         return web.json_response({"error": "the radio made a mistake; its log has more"}, status=500, headers=CORS)
-
-
-async def _audio(request: web.Request) -> web.StreamResponse:
-    """GET and HEAD of a mount. Range is ignored, as of a radio it must be."""
-    found = transmission(request)
-    if isinstance(found, web.Response):
-        return found
-    station, extension = request.app[STATION], request.match_info["extension"]
-    mount = found.mounts.get(FORMS.get(extension, ""))
-    if mount is None:
-        formats = [own.form.extension for own in found.mounts.values()]
-        return problem(request, 404, "no such format", got=extension, formats=formats)
-    icy = mount.form.icy and request.headers.get("Icy-MetaData", "").strip() not in ("", "0")
-    own, metaint = station.config.station, mount.metaint * icy
-    if request.method == "HEAD":
-        return Handwritten(head(request.version, headers(own, found.config, mount.form, metaint=metaint)))
-    if not found.channel.log:
-        return problem(request, 503, f"{found.channel.name} is not on the air yet", state=found.channel.state)
-    if refused := full(request, station, found):
-        return refused
-    first = await station.supplied(found, mount)
-    if first is None:
-        return problem(request, 503, f"{mount.path} cannot be made now", studio=station.studio)
-    frame = mount.frame(first)
-    begin = head(request.version, headers(own, found.config, mount.form, metaint=metaint, frame=frame))
-    if tune := request.query.get("tune", "")[: feed.LONGEST_TUNE]:
-        found.feed.tuned(tune, frame)
-    return await _listen(request, station, mount, begin, first, icy=icy)
-
-
-async def _listen(
-    request: web.Request, station: Station, mount: Mount, begin: bytes, first: int, *, icy: bool
-) -> web.StreamResponse:
-    """Hands the socket to the mount; where it cannot be taken from its transport, until the response ends."""
-    transport = request.transport
-    if transport is None:
-        raise ConnectionResetError("the listener has gone")
-    # Nothing more is wanted of this client: what it sends stays in its own buffers.
-    transport.pause_reading()
-    who = Who(access.client(request), request.headers.get("User-Agent", ""))
-    own = direct(transport)
-    listener = mount.join(own or Through(transport), begin, first, icy=icy, now=station.clock(), who=who)
-    if own:
-        access.later(request, listener)
-        return Handwritten()
-    response = request[access.RESPONSE] = Handwritten(listener=listener)
-    gone = asyncio.Event()
-    listener.then(gone.set)
-    try:
-        await gone.wait()
-    finally:
-        listener.end("left")
-    return response
-
-
-class Handwritten(web.StreamResponse):
-    """A response whose bytes were written to the transport by hand; at most its head is still to be written."""
-
-    def __init__(self, begin: bytes = b"", listener: Listener | None = None) -> None:
-        super().__init__()
-        self._begin, self._listener = begin, listener
-        self.force_close()
-
-    @property
-    def body_length(self) -> int:
-        """Bytes of audio and titles."""
-        return self._listener.sent if self._listener else 0
-
-    async def prepare(self, request: web.BaseRequest) -> None:
-        """Writes the head."""
-        if self._begin and request.transport is not None:
-            request.transport.write(self._begin)
-
-    async def write_eof(self, data: bytes = b"") -> None:
-        """Nothing follows."""
 
 
 async def _feed(request: web.Request) -> web.StreamResponse:
@@ -221,35 +144,49 @@ async def on_air(config: Config, *, supervise: bool) -> AsyncIterator[tuple[Stat
         access.writing(own.access_log) as accesses,
     ):
         app = application(station, accesses)
-        runner = web.AppRunner(
-            app,
-            handler_cancellation=True,
-            shutdown_timeout=0.5,
-            max_line_size=LONGEST_HEAD,
-            max_field_size=LONGEST_HEAD,
-            access_log=accesses,
-            access_log_class=access.AccessLog,
-        )
-        await runner.setup()
-        try:
-            try:
-                context = certificate.context if certificate else None
-                site = web.TCPSite(runner, own.host, own.port, backlog=1024, ssl_context=context)
-                await site.start()
-            except OSError as error:
-                raise MissingError(
-                    f"port {own.port} of {own.host}: {error.strerror or error}; "
-                    "stop what uses it, or choose another with --port"
-                ) from error
+        async with served(app, own.host, own.port, certificate) as door:
             tasks.start(station.run())
-            tasks.start(app[DOORKEEPER].run(lambda: runner.server.connections if runner.server else ()))
+            tasks.start(app[DOORKEEPER].run(door.connections))
             if certificate:
                 tasks.start(certificate.watch())
             if supervise:
                 tasks.start(Supervisor(studio_command(config.arguments), lambda pid: _started(station, pid)).run())
-            yield station, f"{'https' if certificate else 'http'}://{own.host}:{runner.addresses[0][1]}"
-        finally:
-            await runner.cleanup()
+            yield station, f"{'https' if certificate else 'http'}://{own.host}:{door.port}"
+
+
+@asynccontextmanager
+async def served(
+    app: web.Application, host: str, port: int, certificate: Certificate | None = None
+) -> AsyncIterator[Door]:
+    """An application that answers at an address, and its door.
+
+    Raises:
+        MissingError: the address is in use, or is none of this machine.
+    """
+    accesses = app[access.LOG]
+    runner = web.AppRunner(
+        app,
+        handler_cancellation=True,
+        shutdown_timeout=0.5,
+        max_line_size=LONGEST_HEAD,
+        max_field_size=LONGEST_HEAD,
+        access_log=accesses,
+        access_log_class=access.AccessLog,
+    )
+    await runner.setup()
+    assert runner.server is not None
+    door = Door(runner.server, partial(audio.called, app), certificate.context if certificate else None)
+    try:
+        try:
+            await door.open(host, port)
+        except OSError as error:
+            raise MissingError(
+                f"port {port} of {host}: {error.strerror or error}; stop what uses it, or choose another with --port"
+            ) from error
+        yield door
+    finally:
+        door.close()
+        await runner.cleanup()
 
 
 def _started(station: Station, pid: int | None) -> None:

@@ -48,6 +48,8 @@ class Mount:
         self.metaint = interval(station.kbits(self.form))
         """Bytes of audio between two titles."""
         self.plain, self.titled = Spans(channel.log, form), Titled(channel.log, form, self.metaint)
+        self.heads: dict[tuple[int, bool], tuple[ChannelConfig, bytes]] = {}
+        """The heads of responses in HTTP/1.x, with titles or without, and the channel's file that they were made of."""
         self.listeners: set[Listener] = set()
         self._turns: tuple[set[Listener], ...] = tuple(set() for _ in range(EACH))
         """The same, by when they are written to."""
@@ -248,13 +250,17 @@ class Station:
             raise LinkError(f"a packet for channel {message.channel!r}, which is not on this station")
         return transmission
 
+    def ready(self, transmission: Transmission, mount: Mount) -> int | None:
+        """Number of the packet with which somebody can begin to listen at a mount at once; None if nobody can."""
+        mount.heard = self.clock()
+        return mount.first() if mount.form.name in transmission.channel.formats else None
+
     async def supplied(self, transmission: Transmission, mount: Mount) -> int | None:
         """Waits until somebody can begin to listen at a mount.
 
         Returns the number of the packet to begin with; None if the studio did not give the format in time.
         """
-        mount.heard = self.clock()
-        if mount.form.name in transmission.channel.formats and (number := mount.first()) is not None:
+        if (number := self.ready(transmission, mount)) is not None:
             return number
         before = transmission.channel.formats
         transmission.choose(mount.heard)
