@@ -64,7 +64,7 @@ class Turn:
     cpu: float
     """Microseconds of CPU a listener-second, idle CPU taken off."""
     memory: float
-    """Bytes a listener, of the process's resident set."""
+    """Bytes a listener, of the process's resident set, as much as it grew without listeners taken off."""
     first: float
     """Milliseconds to the first byte, median, and 99th percentile of those who joined."""
     late: float
@@ -127,12 +127,15 @@ class Server:
 
     def turn(self, listeners: int, seconds: float) -> Turn:
         """A crowd joins at JOINS a second, listens, and leaves."""
-        idle, empty = used(self.pid, 5), resident(self.pid)
+        before, idle = resident(self.pid), used(self.pid, seconds)
+        empty, began = resident(self.pid), time.monotonic()
+        growth = (empty - before) / seconds
         with Crowd(self.target, self.paths, "--listeners", str(listeners), "--joins", str(JOINS)) as crowd:
             crowd.joined()
             time.sleep(5)
             joining = crowd.heard()
-            busy, full = used(self.pid, seconds), resident(self.pid)
+            busy = used(self.pid, seconds)
+            full = resident(self.pid) - growth * (time.monotonic() - began)
             heard = crowd.heard()
         first = sorted([*joining["first"], *heard["first"]]) or [float("nan")]
         return Turn(

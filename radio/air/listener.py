@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Callable
 from typing import NamedTuple
 
+from radio.air.icy import Phase
 from radio.air.outlet import Outlet
 from radio.air.spans import Spans
 
@@ -32,20 +33,21 @@ NOBODY = Who()
 
 
 class Listener:
-    """One HTTP audio response under way. `on_end` is called once, as it ends; `why` then says why."""
+    """One HTTP audio response under way, after its head. `on_end` is called once, as it ends; `why` then says why."""
 
     __slots__ = (
-        "_phase", "_taken", "_waiting", "began", "first", "id", "number", "on_end", "outlet", "sent", "spans", "who",
+        "_phase", "_taken", "_waiting", "began", "id", "number", "on_end", "outlet", "sent", "spans", "who",
         "why",
     )  # fmt: skip
 
-    def __init__(self, outlet: Outlet, number: int, spans: Spans, now: float, who: Who = NOBODY) -> None:
+    def __init__(
+        self, outlet: Outlet, number: int, spans: Spans, phase: Phase | None, now: float, who: Who = NOBODY
+    ) -> None:
         self.id, self.who, self.began = next(_ids), who, now
         self.outlet, self.spans = outlet, spans
         self.number = number
         """The packet that comes next."""
-        self.first, self._phase = spans.begin(number)
-        """What comes before the first packet."""
+        self._phase = phase
         self.sent = 0
         """Bytes of audio and titles."""
         self.why = ""

@@ -18,6 +18,7 @@ SEND_BUFFER = 64 << 10
 UNANSWERED = 40_000
 """Milliseconds after which the kernel gives up one who acknowledges nothing (RFC 5482): a phone out of reach, of whom
 nothing is heard, and for whom so little is waiting that patience never begins."""
+_NOTHING = memoryview(b"")
 _LINGER = struct.pack("ii", 1, 0)
 
 
@@ -57,7 +58,7 @@ class Direct:
     def __init__(self, own: socket.socket) -> None:
         """`own` must not block."""
         self._socket, self._loop = own, asyncio.get_running_loop()
-        self._rest = memoryview(b"")
+        self._rest = _NOTHING
         self._closing = False
         self.lost = False
         prepare(own)
@@ -92,6 +93,7 @@ class Direct:
             return
         self._rest = self._rest[sent:]
         if not self._rest:
+            self._rest = _NOTHING
             self._loop.remove_writer(self._socket.fileno())
             if self._closing:
                 self._shut()
@@ -111,7 +113,7 @@ class Direct:
             self.lost = True
             if self._rest:
                 self._loop.remove_writer(self._socket.fileno())
-                self._rest = memoryview(b"")
+                self._rest = _NOTHING
             self._socket.close()
 
 

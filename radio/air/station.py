@@ -74,14 +74,15 @@ class Mount:
     def join(self, outlet: Outlet, head: bytes, first: int, *, icy: bool, now: float, who: Who = NOBODY) -> Listener:
         """Begins a response with the packet of a number: head, format header and burst leave at once."""
         spans = self.titled if icy else self.plain
-        listener = Listener(outlet, first, spans, now, who)
+        filler, phase = spans.begin(first)
+        listener = Listener(outlet, first, spans, phase, now, who)
         listener.on_end = self._forget
         self.listeners.add(listener)
         min(self._turns, key=len).add(listener)
         self.joined += 1
         self._addresses[who.address] += 1
         self.peak = max(self.peak, len(self.listeners))
-        outlet.write(head + (listener.first or self.channel.headers.get(self.form.name, b"")))
+        outlet.write(head + (filler or self.channel.headers.get(self.form.name, b"")))
         listener.write(now)
         if self.closed:
             listener.end("off air")
