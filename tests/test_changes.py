@@ -24,6 +24,10 @@ PIANO = 'title = "{}"\nbreath = 0.5\n[programs]\nall = 0\n'
 HARP = 'title = "{}"\nbreath = 0.5\n[programs]\nall = 46\n'
 
 
+MODEL = '[prefix]\nstyle = "bach"\nbars = [4, 8]\n'
+"""What a channel needs besides to be composed by the model."""
+
+
 def write(folder: Path, **channels: str) -> None:
     """Channels' files; those not named are left as they are."""
     folder.mkdir(exist_ok=True)
@@ -71,10 +75,10 @@ class Serving:
 
 
 @asynccontextmanager
-async def serving(tmp_path: Path, **channels: str) -> AsyncIterator[Serving]:
+async def serving(tmp_path: Path, composer: str = "scale", **channels: str) -> AsyncIterator[Serving]:
     folder = tmp_path / "channels"
     write(folder, **channels)
-    words = [*arguments(tmp_path / "state"), "--channels", str(folder)]
+    words = [*arguments(tmp_path / "state", composer=composer), "--channels", str(folder)]
     async with radio("serve", *words) as process:
         address = (await process.said(r"on air at (\S+)"))[1]
         async with listening(address) as own:
@@ -83,15 +87,19 @@ async def serving(tmp_path: Path, **channels: str) -> AsyncIterator[Serving]:
 
 
 @pytest.mark.timeout(300)
-async def test_a_channel_is_added_changed_and_removed_and_other_listeners_hear_nothing_of_it(tmp_path: Path) -> None:
-    async with serving(tmp_path, bach=PIANO, folk=PIANO, jazz=PIANO) as station:
+@pytest.mark.parametrize("composer", ["scale", "model"])
+async def test_a_channel_is_added_changed_and_removed_and_other_listeners_hear_nothing_of_it(
+    tmp_path: Path, composer: str
+) -> None:
+    piano, harp = (PIANO + MODEL, HARP + MODEL) if composer == "model" else (PIANO, HARP)
+    async with serving(tmp_path, composer, bach=piano, folk=piano, jazz=piano) as station:
         own = station.own
         before = await own.until(lambda s: all(c["lookahead"] > 18 for c in s["channels"].values()), 120)
         own.tune_in("/bach.mp3", "/folk.mp3", "/jazz.mp3")
         own.follow("folk")
         others = [one for path in ("/bach.mp3", "/folk.mp3") for one in await crowd(own.url, path, CROWD // 2)]
         await own.until(lambda s: s["listeners"] == 3 + CROWD)
-        write(station.folder, folk=HARP, lofi=PIANO)
+        write(station.folder, folk=harp, lofi=piano)
         (station.folder / "jazz.toml").unlink()
         station.reload()
         await station.process.said("added: lofi; changed: folk; removed: jazz")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import os
 import re
 from collections.abc import AsyncIterator
@@ -36,10 +37,10 @@ TITLES = {
 
 
 @asynccontextmanager
-async def hour() -> AsyncIterator[Again]:
-    """A station whose channel has another title every EACH packets."""
+async def hour(each: int = EACH) -> AsyncIterator[Again]:
+    """A station whose channel has another title every so many packets."""
     async with aired(config("bach", formats=("mp3",))) as air:
-        own = Again(air, "bach", itertools.cycle(TITLES), EACH)
+        own = Again(air, "bach", itertools.cycle(TITLES), each)
         own.send(40)
         await air.run(0.3)
         yield own
@@ -115,3 +116,20 @@ async def test_a_player_shows_each_title_as_it_is_meant(player: str) -> None:
             await process.wait()
         unknown = {title for title in shown if title not in TITLES.values()}
         assert not unknown, unknown
+
+
+PROBE = "ffprobe -v error -probesize 32768 -show_entries format_tags=StreamTitle -of json"
+BURST = 20
+"""Packets, more than a listener gets at once."""
+
+
+async def test_ffprobe_shows_whichever_title_is_on_as_it_comes() -> None:
+    async with hour(BURST) as own:
+        shown = []
+        for _ in TITLES:
+            words = (*PROBE.split(), f"{own.air.url}/bach.mp3")
+            process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)
+            said, _ = await asyncio.wait_for(process.communicate(), 60)
+            shown.append(json.loads(said)["format"]["tags"]["StreamTitle"])
+            await own.play(BURST)
+        assert sorted(shown) == sorted(TITLES.values())
