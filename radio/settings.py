@@ -161,6 +161,9 @@ class SamplingConfig:
     """How much the last bars of a piece that is to close lean on what such bars have in human music. 0: not at all."""
     scoring: Annotated[float, Within(0, 8)] = 2.0
     """How much a bar leans on the programs that the work it is modelled on has there: as `echo`. 0: not at all."""
+    texture: Annotated[float, Within(0, 8)] = 4.0
+    """How closely a bar keeps to the number of notes that the work it is modelled on has together there. 0: not at all.
+    """
     fields: Mapping[Literal["onset", "program", "pitch", "duration", "velocity"], Annotated[float, Within(0, 2)]] = (
         field(default_factory=dict)
     )

@@ -81,16 +81,18 @@ def test_all_who_are_to_play_do_the_more_the_stronger_the_scoring() -> None:
     assert heard[6.0] > heard[0.0] + 0.2
 
 
-def test_a_plan_that_is_cut_or_sung_again_says_of_each_bar_who_plays() -> None:
+def test_a_plan_that_is_cut_or_sung_again_says_of_each_bar_who_plays_and_how_thickly() -> None:
     for style in planner.load(model()).values():
         for plan in style.plans:
-            assert len(plan.scored) == plan.bars
-            assert len(plan.cut(5).scored) == 5
-            assert plan.sung_again(2 * plan.bars + 1).scored == (*plan.scored, *plan.scored, plan.scored[0])
+            assert len(plan.scored) == len(plan.chords) == plan.bars
+            assert len(plan.cut(5).scored) == len(plan.cut(5).chords) == 5
+            again = plan.sung_again(2 * plan.bars + 1)
+            assert again.scored == (*plan.scored, *plan.scored, plan.scored[0])
+            assert again.chords == (*plan.chords, *plan.chords, plan.chords[0])
 
 
 def test_the_plans_of_a_channel_with_a_shape_say_of_each_bar_who_plays() -> None:
     own = planner.Planner(channel(shapes=("rondo",)), planner.load(model()))
     for seed in range(20):
         plan = own.plan(seed, "")
-        assert len(plan.scored) == plan.bars
+        assert len(plan.scored) == len(plan.chords) == plan.bars

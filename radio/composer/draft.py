@@ -13,6 +13,7 @@ from radio.composer.guard import Heard
 from radio.composer.kit.harmony import UNIT, closes
 from radio.composer.planner import Plan
 from radio.composer.scoring import Scoring
+from radio.composer.texture import Texture, bias
 from radio.composer.window import Position
 from radio.music.score import Bar, Piece
 from radio.settings import SamplingConfig
@@ -65,6 +66,8 @@ class Draft:
             found.append(Echo(behind[-bar.repeat], wishes.echo))
         if wishes.scoring and len(plan.programs) > 1 and plan.scored and plan.scored[done]:
             found.append(Scoring(plan.programs, plan.scored[done], wishes.scoring))
+        if wishes.texture and plan.chords:
+            found.append(Texture(bias(plan.chords[: done + 1], behind, wishes.texture)))
         if wishes.cadence and self.to_close and bar.left <= REACH:
             key, strength = self.piece.prefix.key, wishes.cadence
             found.append(Cadence(closing, key, bar.left, bar.meter.ticks, strength, strength * (1 + insisting)))
@@ -95,4 +98,5 @@ def continued(plan: Plan, piece: Piece) -> Plan:
     heard = {note.program for bar in piece.bars for note in bar.notes}
     programs = tuple(sorted({*plan.programs, *heard})) if plan.programs else ()
     scored = plan.scored if same and programs == plan.programs else ()
-    return Plan(piece.prefix, sections, repeats, programs, scored, plan.closes)
+    chords = plan.chords if same and programs == plan.programs else ()
+    return Plan(piece.prefix, sections, repeats, programs, scored, plan.closes, chords)

@@ -22,6 +22,7 @@ from radio.composer.cadence import Closing, closings
 from radio.composer.corpus import Corpus, Entry
 from radio.composer.kit.harmony import UNIT, closes
 from radio.composer.scoring import among, playing
+from radio.composer.texture import together
 from radio.errors import MissingError, ModelError
 from radio.music import keys, tokens
 from radio.music.form import unit_bars
@@ -60,6 +61,8 @@ class Plan:
     """For each bar which of the programs play, as bits (`radio.composer.scoring`); empty: not said."""
     closes: bool = False
     """Whether it ends with a close."""
+    chords: tuple[int, ...] = ()
+    """For each bar how many notes begin together (`radio.composer.texture`); empty: not said."""
 
     @property
     def bars(self) -> int:
@@ -83,7 +86,10 @@ class Plan:
             return self
         prefix, open_end = replace(self.prefix, bars=bars), max(bars - 2, 0)
         repeats = (*self.repeats[:open_end], *(0,) * (bars - open_end))
-        return replace(self, prefix=prefix, sections=self.sections[:bars], repeats=repeats, scored=self.scored[:bars])
+        return replace(
+            self, prefix=prefix, sections=self.sections[:bars], repeats=repeats, scored=self.scored[:bars],
+            chords=self.chords[:bars],
+        )  # fmt: skip
 
     def sung_again(self, bars: int) -> Plan:
         """A longer plan: the same one verse after verse, up to so many bars."""
@@ -91,9 +97,10 @@ class Plan:
         # A bar of a later verse resembles the one a verse before, if the bar line can say so.
         later = (self.bars,) * self.bars if self.bars <= tokens.MAX_REPEAT else self.repeats
         repeats = (*self.repeats, *later * (verses - 1))
-        sections, scored = (self.sections * verses)[:bars], (self.scored * verses)[:bars]
+        sections = (self.sections * verses)[:bars]
+        scored, chords = ((own * verses)[:bars] for own in (self.scored, self.chords))
         prefix = replace(self.prefix, bars=bars)
-        return replace(self, prefix=prefix, sections=sections, repeats=repeats[:bars], scored=scored)
+        return replace(self, prefix=prefix, sections=sections, repeats=repeats[:bars], scored=scored, chords=chords)
 
 
 def plan_of(entry: Entry, positions: tokens.Positions | None = None) -> Plan:
@@ -102,6 +109,7 @@ def plan_of(entry: Entry, positions: tokens.Positions | None = None) -> Plan:
     if positions is not None:
         end = tokens.decode(positions, entry.tempo)[-UNIT:]
         plan = replace(plan, scored=playing(positions, entry.programs), closes=closes(end))
+        plan = replace(plan, chords=together(positions))
     return plan.cut(LONGEST)
 
 
@@ -170,7 +178,7 @@ def bounds(pieces: Sequence[tokens.Positions]) -> Bounds:
 
 def _to_json(plan: Plan) -> dict[str, Any]:
     fields = {**asdict(plan), "programs": list(plan.programs)}
-    fields |= {"repeats": list(plan.repeats), "scored": list(plan.scored)}
+    fields |= {"repeats": list(plan.repeats), "scored": list(plan.scored), "chords": list(plan.chords)}
     fields["prefix"]["meter"] = str(plan.prefix.meter)
     return fields
 
@@ -213,8 +221,8 @@ def _from_json(fields: dict[str, Any]) -> Plan:
     prefix = dict(fields["prefix"])
     beats, unit = prefix["meter"].split("/")
     prefix["meter"] = Meter(int(beats), int(unit))
-    repeats, programs, scored = (tuple(fields[name]) for name in ("repeats", "programs", "scored"))
-    return Plan(Prefix(**prefix), fields["sections"], repeats, programs, scored, bool(fields["closes"]))
+    repeats, programs, scored, chords = (tuple(fields[name]) for name in ("repeats", "programs", "scored", "chords"))
+    return Plan(Prefix(**prefix), fields["sections"], repeats, programs, scored, bool(fields["closes"]), chords)
 
 
 class Planner:
@@ -269,7 +277,9 @@ class Planner:
             parts=len(programs or self.channel.allowed) or skeleton.prefix.parts,
         )
         scored = among(skeleton.scored, skeleton.programs, programs) if programs else ()
-        plan = replace(skeleton, prefix=prefix, programs=programs or self.channel.allowed, scored=scored)
+        # Of other players nobody knows how many notes they would have had together.
+        chords = skeleton.chords if programs == skeleton.programs else ()
+        plan = replace(skeleton, prefix=prefix, programs=programs or self.channel.allowed, scored=scored, chords=chords)
         shortest, longest = want.bars or (1, LONGEST)
         if plan.bars < shortest:
             return returning(self._shaped(plan.sung_again(shortest), rng, shortest))
@@ -289,8 +299,9 @@ class Planner:
         if len(sections) < shortest:
             return plan
         scored = tuple(plan.scored[place] for place in places) if plan.scored else ()
+        chords = tuple(plan.chords[place] for place in places) if plan.chords else ()
         prefix = replace(plan.prefix, bars=len(sections))
-        return replace(plan, prefix=prefix, sections=sections, repeats=repeats, scored=scored)
+        return replace(plan, prefix=prefix, sections=sections, repeats=repeats, scored=scored, chords=chords)
 
     def next(self, rng: np.random.Generator, recent: Sequence[Prefix]) -> int:
         """The seed of the next piece, after pieces with the prefixes `recent`, as far as CANDIDATES allow.
