@@ -14,7 +14,8 @@ types:  ## mypy, strict
 	$(PYTHON) -m mypy
 
 test:  ## pytest
-	$(PYTHON) -m pytest -n 2
+	$(PYTHON) -m pytest -n 2 -m "not alone"
+	$(PYTHON) -m pytest -m alone
 
 fuzz:  ## ten million requests, and as many feed frames, that nobody would send; for a night
 	RADIO_FUZZ=10000000 $(PYTHON) -m pytest -n 2 --timeout 0 tests/test_fuzz.py

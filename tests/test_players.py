@@ -135,7 +135,6 @@ async def watched(page: Page, library: Path, url: str) -> None:
         begun, clock = await page.value("[plain.currentTime, audio.currentTime]"), time.monotonic()
         await page.until(f"plain.currentTime > {begun[0] + SECONDS} && audio.currentTime > {begun[1] + SECONDS}", 400)
         excused = await page.value("excused")
-        print("EXC", excused, await page.value("said"), time.monotonic() - clock - SECONDS)
         assert await page.value("said") == []
         assert not [what for what in excused if what == "error" or "fatal: true" in what], excused
         if not excused:
@@ -155,6 +154,7 @@ async def relayed(own: Listening, folder: Path) -> tuple[Pcm, list[str], float]:
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here (Ubuntu has it as a snap only)")
+@pytest.mark.alone
 @pytest.mark.timeout(SECONDS + 420)
 async def test_every_player_plays_five_minutes_without_a_gap(tmp_path: Path, library: Path, folder: Path) -> None:
     missing = [player.name for player in PLAYERS if shutil.which(player.name) is None]
