@@ -91,13 +91,13 @@ def _data(corpus: Corpus, origins: Mapping[str, Origin]) -> str:
 
 _ATTRIBUTION = """The works are in the public domain or openly licensed; what the encodings ask for travels with this
 model: piano-midi.de (Bernd Krueger, CC BY-SA 3.0 DE); "First Editions of Fryderyk Chopin's Music" and "Polish Music
-Heritage in Open Access" (Fryderyk Chopin Institute, CC BY 4.0); the Mutopia Project (public domain, CC BY, CC BY-SA
-by piece); OpenScore Lieder and String Quartets (CC0); Groove MIDI Dataset (Google LLC, CC BY 4.0), also in the lo-fi
-drum loops; OpenEWLD (F. Simonetta, MIT) for jazz and songbook lead sheets; Nottingham dataset (Jukedeck, GPL-3.0,
-tunes traditional); the music21 corpus (Bach chorales, O'Neill's and Ryan's collections: old music, encodings
-distributed by permission without a formal licence); Freedoom (BSD-3-Clause), OpenMSX (GPL-2.0)
-and Simutrans (Artistic-1.0) game music. House, ambient and most lo-fi pieces were made by rule for the corpus (CC0). Some jazz and songbook songs are
-in the public domain in the United States but may be protected elsewhere."""
+Heritage in Open Access" (Fryderyk Chopin Institute, CC BY 4.0); the Mutopia Project (public domain, CC BY, CC BY-SA by
+piece); OpenScore Lieder and String Quartets (CC0); Groove MIDI Dataset (Google LLC, CC BY 4.0), also in the lo-fi drum
+loops; OpenEWLD (F. Simonetta, MIT) for jazz and songbook lead sheets; Nottingham dataset (Jukedeck, GPL-3.0, tunes
+traditional); the music21 corpus (Bach chorales, O'Neill's and Ryan's collections: old music, encodings distributed by
+permission without a formal licence); Freedoom (BSD-3-Clause), OpenMSX (GPL-2.0) and Simutrans (Artistic-1.0) game
+music. House, ambient and most lo-fi pieces were made by rule for the corpus (CC0). Some jazz and songbook songs are in
+the public domain in the United States but may be protected elsewhere."""
 
 
 def lineage(config: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
