@@ -157,6 +157,7 @@ async def page_with(library: Path, address: str, *, low_latency: bool) -> AsyncI
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here (Ubuntu has it as a snap only)")
+@pytest.mark.alone
 @pytest.mark.timeout(360)
 @pytest.mark.parametrize(("path", "low_latency"), [("bach.m3u8", True), ("bach.rewind.m3u8", False)])
 async def test_hls_js_plays_without_a_stall(tmp_path: Path, library: Path, path: str, low_latency: bool) -> None:
