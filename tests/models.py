@@ -10,9 +10,13 @@ import torch
 
 import music
 from radio.composer import corpus, guard, planner, weights
+from radio.composer.engine import Engine
 from radio.composer.model import ModelConfig, Transformer
+from radio.composer.writer import Numbers, Writer
 from radio.settings import ChannelConfig, PrefixConfig
 
+UNGUARDED = guard.NONE.of("bach")
+"""A guard that lets everything pass."""
 TINY = ModelConfig(width=32, layers=2, heads=2, head_width=32, context=160)
 
 
@@ -41,3 +45,12 @@ def model() -> Path:
 def channel(name: str = "bach", **prefix: object) -> ChannelConfig:
     """A channel of the small model."""
     return ChannelConfig(name, name.title(), prefix=PrefixConfig(style=name, **prefix))  # type: ignore[arg-type]
+
+
+def writer(
+    own: ChannelConfig, style: planner.Style | None = None, *, heeds: guard.Guard = UNGUARDED, seed: int = 5
+) -> Writer:
+    """One that writes a channel with the small model, or as a style of its own has it, on an engine of its own."""
+    styles = planner.load(model()) if style is None else {own.prefix.style: style}
+    engine = Engine(weights.load(model()), 1)
+    return Writer(own, styles, engine, 0, seed=(seed, 0), numbers=Numbers(None, own.name), guard=heeds)

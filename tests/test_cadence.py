@@ -7,13 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import channel, model
-from radio.composer import guard, planner, weights
+from models import channel, model, writer
+from radio.composer import guard, planner
 from radio.composer.cadence import MOST, REACH, Cadence, Closing, closings, stage
 from radio.composer.compose import of_length
-from radio.composer.engine import Engine
 from radio.composer.kit.collapse import Limits
-from radio.composer.writer import CLOSED, Numbers, Writer, advance
+from radio.composer.writer import CLOSED, Writer, advance
 from radio.music import grammar, tokens
 from radio.music.keys import KEYS, tonic, transpose
 from radio.music.score import DRUMS, Bar, Meter, Note, Piece
@@ -123,20 +122,16 @@ def test_the_plans_of_a_model_tell_which_human_pieces_close() -> None:
     assert {plan.closes for style in planner.load(model()).values() for plan in style.plans} == {True, False}
 
 
-def writer(strength: float, *, guarded: bool) -> Writer:
+def closer(strength: float, *, guarded: bool) -> Writer:
     """Of pieces of eight bars that are all to close."""
     own = of_length(channel(), 8)
     known = planner.load(model())["bach"]
     plans = tuple(replace(plan, closes=True) for plan in known.plans)
     bounds = replace(known.bounds, low=48, high=84)
-    return Writer(
+    return writer(
         replace(own, sampling=replace(own.sampling, cadence=strength)),
-        {"bach": replace(known, plans=plans, bounds=bounds, closing=closing())},
-        Engine(weights.load(model()), 1),
-        0,
-        seed=(5, 0),
-        numbers=Numbers(None, "bach"),
-        guard=guard.Guard("bach", ANYTHING if guarded else None, None),
+        replace(known, plans=plans, bounds=bounds, closing=closing()),
+        heeds=guard.Guard("bach", ANYTHING if guarded else None, None),
     )
 
 
@@ -160,7 +155,7 @@ def written(own: Writer, count: int) -> list[list[Bar]]:
 def test_the_last_bars_of_a_piece_with_a_key_that_is_to_close_lead_there(
     strength: float, closes: bool, key: str, led: bool
 ) -> None:
-    own = writer(strength, guarded=False)
+    own = closer(strength, guarded=False)
     own.prepare()
     assert own.draft is not None
     own.draft.plan = replace(own.draft.plan, closes=closes)
@@ -173,13 +168,13 @@ def test_the_last_bars_of_a_piece_with_a_key_that_is_to_close_lead_there(
 
 
 def test_an_open_end_is_a_fault_that_is_counted_and_drawn_again() -> None:
-    own = writer(1.0, guarded=True)
+    own = closer(1.0, guarded=True)
     written(own, 8)
     assert own.counted(faults=True)[guard.OPEN] > 0
     assert own.counted(faults=False)[CLOSED] > 0
 
 
 def test_without_a_guard_an_open_end_passes() -> None:
-    own = writer(1.0, guarded=False)
+    own = closer(1.0, guarded=False)
     written(own, 4)
     assert not own.repairs

@@ -14,14 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import channel, model
+from models import channel, model, writer
 from music import tune
 from radio.composer import planner, weights
 from radio.composer.compose import compose, of_length
 from radio.composer.composer import FULL, LOW, Composer
 from radio.composer.draft import continued
 from radio.composer.engine import Engine, Row, Sampling
-from radio.composer.guard import NONE
 from radio.composer.process import ComposerProcess
 from radio.composer.window import Context
 from radio.composer.writer import CARRIED, FAR, Numbers, Writer, advance
@@ -29,9 +28,6 @@ from radio.errors import MissingError, ModelError
 from radio.music import grammar, keys, tokens
 from radio.music.score import Bar, Meter, Note, Piece, Prefix
 from radio.settings import ChannelConfig, SamplingConfig
-
-OPEN = NONE.of("bach")
-"""A guard that lets everything pass."""
 
 
 def pieces(own: ChannelConfig, count: int, seed: int = 1) -> list[Piece]:
@@ -75,40 +71,36 @@ def test_guidance_changes_what_is_written() -> None:
     assert pieces(guided, 1)[0].bars != pieces(channel(), 1)[0].bars
 
 
-def written(writer: Writer, engine: Engine, bars: int) -> list[Piece | Bar]:
-    while len(writer.queue) < bars + 1:
-        advance(engine, [writer])
-    return list(writer.queue)
+def written(own: Writer, bars: int) -> list[Piece | Bar]:
+    while len(own.queue) < bars + 1:
+        advance(own.engine, [own])
+    return list(own.queue)
 
 
 def test_a_piece_that_is_taken_up_again_goes_on_as_it_would_have() -> None:
-    styles = planner.load(model())
-    engine = Engine(weights.load(model()), 1)
     own = of_length(channel(), 8)
-    whole = written(Writer(own, styles, engine, 0, seed=(5, 0), numbers=Numbers(None, "bach"), guard=OPEN), engine, 8)
+    whole = written(writer(own), 8)
     piece = whole[0]
     assert isinstance(piece, Piece)
     begun = piece.with_bars(tuple(item for item in whole[1:4] if isinstance(item, Bar)))
-    other = Writer(own, styles, engine, 0, seed=(99, 0), numbers=Numbers(None, "bach"), guard=OPEN)
+    other = writer(own, seed=99)
     other.resume(begun)
     while len(other.queue) < 2:
-        advance(engine, [other])
+        advance(other.engine, [other])
     assert list(other.queue)[:2] == whole[4:6]
 
 
 def test_an_endless_channels_pieces_go_on_from_one_another_and_no_end_is_in_sight() -> None:
-    engine = Engine(weights.load(model()), 1)
     own = replace(of_length(channel(), 12), endless=True)
-    numbers = Numbers(None, "bach")
-    writer = Writer(own, planner.load(model()), engine, 0, seed=(5, 0), numbers=numbers, guard=OPEN)
-    items = written(writer, engine, 15)
-    row = engine.rows[0]
+    made = writer(own)
+    items = written(made, 15)
+    row = made.engine.rows[0]
     assert row is not None
     first, second = (item for item in items if isinstance(item, Piece))
     bars = [item for item in items if isinstance(item, Bar)]
     assert [bar.left for bar in bars[:14]] == [*range(12, 0, -1), 12, 11]
     assert abs(np.log2(second.prefix.tempo / first.prefix.tempo)) < 0.07
-    assert writer.planner.plan(second.seed, second.prefix.key, second.prefix.tempo).prefix == second.prefix
+    assert made.planner.plan(second.seed, second.prefix.key, second.prefix.tempo).prefix == second.prefix
     context = tokens.decode(np.array(row.context.written, dtype=np.int32), second.prefix.tempo)
     assert [bar.notes for bar in context[:CARRIED]] == [bar.notes for bar in bars[12 - CARRIED : 12]]
     assert {bar.left for bar in context} == {FAR}
@@ -117,34 +109,29 @@ def test_an_endless_channels_pieces_go_on_from_one_another_and_no_end_is_in_sigh
 
 
 def test_a_skip_and_a_piece_that_the_guard_ended_are_not_gone_on_from() -> None:
-    engine = Engine(weights.load(model()), 1)
     own = replace(of_length(channel(), 12), endless=True)
-    numbers = Numbers(None, "bach")
-    writer = Writer(own, planner.load(model()), engine, 0, seed=(5, 0), numbers=numbers, guard=OPEN)
-    written(writer, engine, 11)
-    assert writer.draft is not None
-    writer.draft.stopped = True
-    while len(writer.queue) < 15:
-        advance(engine, [writer])
-    assert writer.draft is not None
-    assert writer.draft.before == ()
-    while len(writer.queue) < 28:
-        advance(engine, [writer])
-    assert len(writer.draft.before) == CARRIED
-    writer.skip()
-    writer.prepare()
-    assert writer.draft.before == ()
+    made = writer(own)
+    written(made, 11)
+    assert made.draft is not None
+    made.draft.stopped = True
+    while len(made.queue) < 15:
+        advance(made.engine, [made])
+    assert made.draft is not None
+    assert made.draft.before == ()
+    while len(made.queue) < 28:
+        advance(made.engine, [made])
+    assert len(made.draft.before) == CARRIED
+    made.skip()
+    made.prepare()
+    assert made.draft.before == ()
 
 
 def test_a_finished_piece_is_not_taken_up_again() -> None:
-    engine = Engine(weights.load(model()), 1)
-    writer = Writer(
-        channel(), planner.load(model()), engine, 0, seed=(5, 0), numbers=Numbers(None, "bach"), guard=NONE.of("bach")
-    )
+    made = writer(channel())
     piece = Piece(Prefix("bach", meter=Meter(4, 4), tempo=100.0), "Over", (replace(tune(1)[0], left=1),))
-    writer.resume(piece)
-    advance(engine, [writer])
-    assert isinstance(writer.queue[0], Piece)
+    made.resume(piece)
+    advance(made.engine, [made])
+    assert isinstance(made.queue[0], Piece)
 
 
 def test_every_bar_of_a_section_that_returns_resembles_one_of_its_first_statement_but_for_an_ending() -> None:
@@ -178,17 +165,14 @@ def test_a_changed_plan_keeps_the_length_and_goes_plainly_on() -> None:
 
 
 def test_a_piece_goes_on_with_programs_that_its_channel_does_not_have_any_more() -> None:
-    engine = Engine(weights.load(model()), 1)
     own = replace(of_length(channel(), 8), allowed=(0,))
-    writer = Writer(
-        own, planner.load(model()), engine, 0, seed=(5, 0), numbers=Numbers(None, "bach"), guard=NONE.of("bach")
-    )
+    made = writer(own)
     # After a note at the bar's last tick comes another one there, or the bar line.
     late = Note(95, 24, 60, 80, 19)
     bars = tuple(replace(bar, left=8 - n, notes=(late,)) for n, bar in enumerate(tune(1)[:3]))
     for seed in range(10):
-        writer.resume(Piece(Prefix("bach", meter=Meter(4, 4), tempo=100.0), "Begun", bars, 1, seed))
-        assert len(written(writer, engine, 5)) == 6
+        made.resume(Piece(Prefix("bach", meter=Meter(4, 4), tempo=100.0), "Begun", bars, 1, seed))
+        assert len(written(made, 5)) == 6
 
 
 def test_the_engine_runs_past_its_window_without_losing_its_place() -> None:

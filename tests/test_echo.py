@@ -7,15 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import channel, model
+from models import channel, writer
 from music import tune
-from radio.composer import planner, weights
 from radio.composer.compose import of_length
 from radio.composer.draft import NEAREST
 from radio.composer.echo import Echo
-from radio.composer.engine import Engine
-from radio.composer.guard import NONE
-from radio.composer.writer import Numbers, Writer, advance
+from radio.composer.writer import advance
 from radio.music import grammar, tokens
 from radio.music.score import DRUMS, Bar, Meter, Note
 
@@ -61,16 +58,14 @@ def test_an_echo_goes_on_with_what_is_left_after_a_note_that_is_not_in_it() -> N
 
 
 def test_bars_resemble_those_they_are_planned_to_resemble_the_more_the_stronger_the_echo() -> None:
-    styles = planner.load(model())
     likeness = {}
     for strength in (0.0, 8.0):
         own = of_length(channel(), 16)
         own = replace(own, sampling=replace(own.sampling, echo=strength))
-        engine = Engine(weights.load(model()), 1)
-        writer = Writer(own, styles, engine, 0, seed=(5, 0), numbers=Numbers(None, "bach"), guard=NONE.of("bach"))
-        while len(writer.queue) < 60:
-            advance(engine, [writer])
-        bars = [item for item in writer.queue if isinstance(item, Bar)]
+        made = writer(own)
+        while len(made.queue) < 60:
+            advance(made.engine, [made])
+        bars = [item for item in made.queue if isinstance(item, Bar)]
         pairs = [
             (bar, bars[index - bar.repeat])
             for index, bar in enumerate(bars)
@@ -89,14 +84,11 @@ def _shared(one: Bar, other: Bar) -> float:
 
 @pytest.mark.parametrize("back", [0, 1])
 def test_a_bar_that_resembles_none_or_the_one_just_played_has_no_echo(back: int) -> None:
-    engine = Engine(weights.load(model()), 1)
-    own = of_length(channel(), 8)
-    numbers = Numbers(None, "bach")
-    writer = Writer(own, planner.load(model()), engine, 0, seed=(5, 0), numbers=numbers, guard=NONE.of("bach"))
-    writer.prepare()
-    assert writer.draft is not None
-    writer.draft.piece = writer.draft.piece.with_bars(tuple(tune(1)[:4]))
-    writer.draft.bar = replace(writer.draft.bar, repeat=back)
-    assert not any(isinstance(lean, Echo) for lean in writer._leans(writer.draft))
-    writer.draft.bar = replace(writer.draft.bar, repeat=NEAREST)
-    assert any(isinstance(lean, Echo) for lean in writer._leans(writer.draft))
+    made = writer(of_length(channel(), 8))
+    made.prepare()
+    assert made.draft is not None
+    made.draft.piece = made.draft.piece.with_bars(tuple(tune(1)[:4]))
+    made.draft.bar = replace(made.draft.bar, repeat=back)
+    assert not any(isinstance(lean, Echo) for lean in made._leans(made.draft))
+    made.draft.bar = replace(made.draft.bar, repeat=NEAREST)
+    assert any(isinstance(lean, Echo) for lean in made._leans(made.draft))

@@ -8,15 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from models import channel, data, model
+from models import UNGUARDED, channel, data, model, writer
 from music import tune
-from radio.composer import guard, planner, weights
+from radio.composer import guard
 from radio.composer.corpus import Corpus
-from radio.composer.engine import Engine
 from radio.composer.guard import SPAN, Guard, Heard
 from radio.composer.kit.collapse import Limits
 from radio.composer.originality import build, training
-from radio.composer.writer import CLOSE, Numbers, Writer, advance
+from radio.composer.writer import CLOSE, Writer, advance
 from radio.errors import MissingError, ModelError
 from radio.music import tokens
 from radio.music.score import BEAT, Bar, Meter, Note, Piece
@@ -126,26 +125,23 @@ class Strict(Guard):
 
 def written(own: Guard, **prefix: object) -> tuple[Piece, list[Bar], Writer]:
     """A piece of the untrained model."""
-    engine = Engine(weights.load(model()), 1)
-    writer = Writer(
-        channel(**prefix), planner.load(model()), engine, 0, seed=(5, 0), numbers=Numbers(None, "bach"), guard=own
-    )
-    while not any(isinstance(item, Bar) and item.left == 1 for item in writer.queue):
-        advance(engine, [writer])
-    items = list(writer.queue)
+    made = writer(channel(**prefix), heeds=own)
+    while not any(isinstance(item, Bar) and item.left == 1 for item in made.queue):
+        advance(made.engine, [made])
+    items = list(made.queue)
     assert isinstance(items[0], Piece)
-    return items[0], [item for item in items if isinstance(item, Bar)], writer
+    return items[0], [item for item in items if isinstance(item, Bar)], made
 
 
 def test_a_refused_bar_is_drawn_again_and_the_music_before_it_stays() -> None:
-    _, straight, _ = written(guard.NONE.of("bach"))
+    _, straight, _ = written(UNGUARDED)
     own = Strict(3, 2)
-    _, mended, writer = written(own)
+    _, mended, made = written(own)
     assert mended[:3] == straight[:3]
     assert own.refused[0].notes == straight[3].notes
     assert mended[3].notes not in [bar.notes for bar in own.refused]
     assert len(mended) == len(straight)
-    assert writer.repairs == {"copy": 2, "redrawn": 2}
+    assert made.repairs == {"copy": 2, "redrawn": 2}
 
 
 def test_a_finished_piece_has_a_certificate() -> None:
@@ -164,42 +160,42 @@ def test_a_finished_piece_has_a_certificate() -> None:
     assert said.coverage > 0.5
     assert len(said.model) == 16
     assert f"{said.length}, with “{said.title}”" in str(said)
-    piece, _, writer = written(own)
-    assert writer.finished is not None
-    assert writer.finished.title == piece.title
-    assert writer.certificate is not None
-    assert writer.certificate.length < 20
+    piece, _, made = written(own)
+    assert made.finished is not None
+    assert made.finished.title == piece.title
+    assert made.certificate is not None
+    assert made.certificate.length < 20
 
 
 def test_a_bar_that_cannot_be_mended_ends_the_piece() -> None:
     own = Strict(3, 5)
-    _, mended, writer = written(own)
+    _, mended, made = written(own)
     assert len(mended) == 3 + CLOSE
     assert [bar.left for bar in mended[-CLOSE:]] == [2, 1]
-    assert writer.repairs == {"copy": 5, "redrawn": 3, "anchored": 1, "ended": 1}
+    assert made.repairs == {"copy": 5, "redrawn": 3, "anchored": 1, "ended": 1}
 
 
 def test_music_that_is_too_thin_is_not_ended_before_it_has_collapsed() -> None:
-    _, straight, _ = written(guard.NONE.of("bach"))
-    _, mended, writer = written(Strict(3, 100, "density"))
+    _, straight, _ = written(UNGUARDED)
+    _, mended, made = written(Strict(3, 100, "density"))
     assert len(mended) == len(straight)
-    assert writer.repairs == {"density": 3, "redrawn": 1, "anchored": 1, "passed": 1}
-    _, mended, writer = written(Strict(3, 100, "collapse"))
+    assert made.repairs == {"density": 3, "redrawn": 1, "anchored": 1, "passed": 1}
+    _, mended, made = written(Strict(3, 100, "collapse"))
     assert len(mended) == 3 + CLOSE
-    assert writer.repairs == {"collapse": 2, "ended": 1, "passed": 1}
+    assert made.repairs == {"collapse": 2, "ended": 1, "passed": 1}
 
 
 def test_a_piece_of_the_one_length_asked_for_is_not_ended() -> None:
-    _, mended, writer = written(Strict(3, 100), bars=(8, 8))
+    _, mended, made = written(Strict(3, 100), bars=(8, 8))
     assert len(mended) == 8
-    assert writer.repairs == {"copy": 5, "redrawn": 3, "anchored": 1, "passed": 1}
+    assert made.repairs == {"copy": 5, "redrawn": 3, "anchored": 1, "passed": 1}
 
 
 def test_after_every_remedy_a_bar_passes() -> None:
     own = Strict(3, 100)
-    _, mended, writer = written(own)
+    _, mended, made = written(own)
     assert len(mended) == 3 + CLOSE
-    assert writer.repairs["passed"] == 1
+    assert made.repairs["passed"] == 1
 
 
 def test_the_same_seed_is_mended_the_same_way() -> None:
@@ -207,13 +203,12 @@ def test_the_same_seed_is_mended_the_same_way() -> None:
 
 
 def test_a_piece_taken_up_again_is_judged_by_what_came_before() -> None:
-    piece, straight, _ = written(guard.NONE.of("bach"))
-    engine = Engine(weights.load(model()), 1)
+    piece, straight, _ = written(UNGUARDED)
     own = Strict(4, 1)
-    writer = Writer(channel(), planner.load(model()), engine, 0, seed=(9, 0), numbers=Numbers(None, "bach"), guard=own)
-    writer.resume(piece.with_bars(tuple(straight[:4])))
-    while len(writer.queue) < 1:
-        advance(engine, [writer])
+    made = writer(channel(), heeds=own, seed=9)
+    made.resume(piece.with_bars(tuple(straight[:4])))
+    while len(made.queue) < 1:
+        advance(made.engine, [made])
     assert own.refused[0].notes == straight[4].notes
 
 

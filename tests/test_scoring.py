@@ -6,13 +6,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import channel, model
+from models import channel, model, writer
 from music import bars
-from radio.composer import guard, planner, weights
+from radio.composer import planner
 from radio.composer.compose import of_length
-from radio.composer.engine import Engine
 from radio.composer.scoring import Scoring, among, playing
-from radio.composer.writer import Numbers, Writer, advance
+from radio.composer.writer import advance
 from radio.music import grammar, tokens
 from radio.music.score import DRUMS, Bar, Meter
 
@@ -65,13 +64,10 @@ def test_all_who_are_to_play_do_the_more_the_stronger_the_scoring() -> None:
             replace(plan, programs=(0, 40, 73), scored=scored * (plan.bars // 2) + scored[: plan.bars % 2])
             for plan in known.plans
         )
-        writer = Writer(
-            own, {"bach": replace(known, plans=plans)}, Engine(weights.load(model()), 1), 0,
-            seed=(5, 0), numbers=Numbers(None, "bach"), guard=guard.NONE.of("bach"),
-        )  # fmt: skip
-        while writer.numbers.total < 5:
-            advance(writer.engine, [writer])
-        written = [item for item in writer.queue if isinstance(item, Bar)]
+        made = writer(own, replace(known, plans=plans))
+        while made.numbers.total < 5:
+            advance(made.engine, [made])
+        written = [item for item in made.queue if isinstance(item, Bar)]
         right = [
             {note.program for note in bar.notes} == ({40} if (8 - bar.left) % 2 else {0, 40, 73})
             for bar in written

@@ -7,13 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import channel, model
+from models import channel, model, writer
 from music import bars
-from radio.composer import guard, planner, weights
+from radio.composer import planner
 from radio.composer.compose import of_length
-from radio.composer.engine import Engine
 from radio.composer.texture import MOST, REACH, UNIT, Texture, bias, together
-from radio.composer.writer import Numbers, Writer, advance
+from radio.composer.writer import advance
 from radio.music import grammar, tokens
 from radio.music.score import Bar, Meter, Note
 
@@ -78,13 +77,10 @@ def test_music_is_the_thicker_the_thicker_it_is_planned() -> None:
         plans = tuple(replace(plan, chords=(size * UNIT,) * plan.bars) for plan in known.plans)
         own = of_length(channel(), 8)
         own = replace(own, sampling=replace(own.sampling, texture=6.0, echo=0.0))
-        writer = Writer(
-            own, {"bach": replace(known, plans=plans)}, Engine(weights.load(model()), 1), 0,
-            seed=(5, 0), numbers=Numbers(None, "bach"), guard=guard.NONE.of("bach"),
-        )  # fmt: skip
-        while writer.numbers.total < 5:
-            advance(writer.engine, [writer])
-        written = [item for item in writer.queue if isinstance(item, Bar) and item.notes]
+        made = writer(own, replace(known, plans=plans))
+        while made.numbers.total < 5:
+            advance(made.engine, [made])
+        written = [item for item in made.queue if isinstance(item, Bar) and item.notes]
         heard[size] = np.mean([len(bar.notes) / len({note.onset for note in bar.notes}) for bar in written])
     assert heard[4] > 1.2 * heard[1]
 
