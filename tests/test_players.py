@@ -145,7 +145,8 @@ async def watched(page: Page, library: Path, url: str) -> None:
             if not said:
                 break
         assert said == []
-        assert excused or took < SECONDS + 1
+        # Without a sound card Chromium's clock of sound skips what its own timer is late by.
+        assert took < SECONDS + START
         assert await page.value("audio.buffered.length") == 1
         assert page.complaints == []
 

@@ -54,7 +54,7 @@ class Draft:
         return (*self.before, *self.piece.bars)
 
     def leans(self, wishes: SamplingConfig, closing: Closing, insisting: int = 0) -> tuple[Lean, ...]:
-        """What the bar leans on: the bar it is to resemble, who is to play in it, a close.
+        """What the bar leans on: the bar it is to resemble, who is to play in it, how thick it is to be, a close.
 
         Args:
             closing: what endings of the style have.
