@@ -11,10 +11,13 @@ import torch
 import music
 from radio.composer import corpus, guard, planner, weights
 from radio.composer.engine import Engine
+from radio.composer.kit.collapse import Limits
 from radio.composer.model import ModelConfig, Transformer
 from radio.composer.writer import Numbers, Writer
 from radio.settings import ChannelConfig, PrefixConfig
 
+ANYTHING = Limits((0.0, 99.0), (0.0, 9.0), 99, 99.0, 999.0, False)
+"""Limits that let everything pass."""
 UNGUARDED = guard.NONE.of("bach")
 """A guard that lets everything pass."""
 TINY = ModelConfig(width=32, layers=2, heads=2, head_width=32, context=160)

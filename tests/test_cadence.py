@@ -7,18 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import channel, model, writer
+from models import ANYTHING, channel, model, writer
 from radio.composer import guard, planner
 from radio.composer.cadence import MOST, REACH, Cadence, Closing, closings, stage
 from radio.composer.compose import of_length
-from radio.composer.kit.collapse import Limits
 from radio.composer.writer import CLOSED, Writer, advance
 from radio.music import grammar, tokens
 from radio.music.keys import KEYS, tonic, transpose
 from radio.music.score import DRUMS, Bar, Meter, Note, Piece
 
 COMMON = Meter(4, 4)
-ANYTHING = Limits((0.0, 99.0), (0.0, 9.0), 99, 99.0, 999.0, False)
 ONSET, PROGRAM, PITCH, DURATION = (tokens.RANGES[name].start for name in ("onset", "program", "pitch", "duration"))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from radio.composer.cadence import REACH, Cadence, Closing
 from radio.composer.echo import Echo
 from radio.composer.engine import Lean
-from radio.composer.guard import Heard
+from radio.composer.guard import Heard, alike, cells
 from radio.composer.kit.harmony import UNIT, closes
 from radio.composer.planner import Plan
 from radio.composer.scoring import Scoring
@@ -20,6 +20,8 @@ from radio.settings import SamplingConfig
 
 NEAREST = 2
 """Bars back from which on a bar is made to resemble another: one just played comes back too often as it is."""
+FULL = 3
+"""Notes, but for drums, of a bar that can be told to copy another."""
 
 
 @dataclass(slots=True)
@@ -76,6 +78,17 @@ class Draft:
     def left_open(self, bar: Bar) -> bool:
         """Whether `bar` would be the last of a piece that is to close, and does not."""
         return bar.left == 1 and self.to_close and not closes((*self.piece.bars[1 - UNIT :], bar))
+
+    def stutters(self, bar: Bar) -> bool:
+        """Whether `bar` would copy the one before it unplanned: the bar that it is to resemble, if any, did not."""
+        behind, back = self.behind, bar.repeat
+        if not behind or back == 1 or len(cells(bar)) < FULL or not _copies(bar, behind[-1]):
+            return False
+        return not (1 < back < len(behind) and _copies(behind[-back], behind[-back - 1]))
+
+
+def _copies(bar: Bar, other: Bar) -> bool:
+    return alike(cells(bar), cells(other))
 
 
 def bar_rng(piece: Piece, attempt: int = 0) -> np.random.Generator:

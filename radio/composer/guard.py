@@ -42,7 +42,10 @@ DECAYING = frozenset((*range(16), *range(24, 40), 45, 46, 47, *range(104, 109), 
 """Their General MIDI programs."""
 OPEN = "open"
 """The fault of a last bar that leaves a piece open that is to close; the writer finds it."""
-KINDS = ("copy", "again", "loop", "held", "silence", "collapse", "density", "entropy", OPEN)
+STUTTER = "stutter"
+"""The fault of a bar that copies the one before it though it is planned to resemble an earlier one or none; the writer
+finds it."""
+KINDS = ("copy", "again", "loop", "held", "silence", "collapse", "density", "entropy", OPEN, STUTTER)
 """Of faults, the gravest first."""
 
 Cells = frozenset[tuple[int, int]]
@@ -107,7 +110,7 @@ class Guard:
         return certificate
 
     def _loops(self, heard: Heard, bar: Bar, faults: list[str]) -> Heard:
-        own = frozenset((slot(note, bar), note.pitch) for note in bar.notes if note.program != DRUMS)
+        own = cells(bar)
         copied = tuple(
             heard.rounds[lag] + 1 if lag < len(heard.cells) and alike(own, heard.cells[lag]) else 0
             for lag in range(PERIOD)
@@ -150,6 +153,11 @@ class Guard:
             if any(note.duration > self.limits.held * BEAT for note in bar.notes if note.program != DRUMS):
                 faults.append("held")
         return replace(heard, quiet=quiet)
+
+
+def cells(bar: Bar) -> Cells:
+    """The notes of a bar, but for drums, as the sixteenth that each begins nearest to and its pitch."""
+    return frozenset((slot(note, bar), note.pitch) for note in bar.notes if note.program != DRUMS)
 
 
 def alike(one: Cells, other: Cells) -> bool:

@@ -19,7 +19,7 @@ import numpy as np
 
 from radio.composer.draft import Draft, bar_rng, continued
 from radio.composer.engine import Engine, Lean, Row, Sampling
-from radio.composer.guard import KINDS, OPEN, Guard
+from radio.composer.guard import KINDS, OPEN, STUTTER, Guard
 from radio.composer.originality import Certificate
 from radio.composer.planner import RECENT, Planner, Style
 from radio.composer.window import Context, Position
@@ -37,7 +37,13 @@ COLDEST = 0.01
 REDRAWN, ANCHORED, ENDED, CLOSED = "redrawn", "anchored", "ended", "closed"
 REMEDIES = defaultdict(
     lambda: (REDRAWN, REDRAWN, REDRAWN, ANCHORED, ENDED),
-    {"density": (REDRAWN, ANCHORED), "entropy": (REDRAWN, ANCHORED), "collapse": (ENDED,), OPEN: (CLOSED,) * 3},
+    {
+        "density": (REDRAWN, ANCHORED),
+        "entropy": (REDRAWN, ANCHORED),
+        "collapse": (ENDED,),
+        OPEN: (CLOSED,) * 3,
+        STUTTER: (REDRAWN,) * 3,
+    },
 )
 """What is done with a bar that the guard refuses, by its fault, from one refusal to the next: it is drawn again,
 hotter; with the last ANCHOR bars alone before it; as the last but CLOSE - 1 of its piece; with a stronger cadence.
@@ -294,8 +300,7 @@ class Writer:
     def _passes(self, draft: Draft, bar: Bar) -> bool:
         """Whether the guard lets a bar pass; if not, it is put back, to be drawn again."""
         heard, fault = self.guard.judge(draft.heard, bar)
-        if self.wishes.cadence and self.guard.limits and draft.left_open(bar):
-            fault = fault or OPEN
+        fault = fault or (self._departs(draft, bar) if self.guard.limits else "")
         if fault and len(draft.piece.bars) >= draft.given:
             remedies = [remedy for remedy in REMEDIES[fault] if self.may_end or remedy != ENDED]
             draft.remedy = remedies[draft.attempts] if draft.attempts < len(remedies) else ""
@@ -305,6 +310,12 @@ class Writer:
                 return False
         draft.heard, draft.attempts, draft.remedy = heard, 0, ""
         return True
+
+    def _departs(self, draft: Draft, bar: Bar) -> str:
+        """How a bar departs from what was planned, as a fault; "" if it does not."""
+        if self.wishes.cadence and draft.left_open(bar):
+            return OPEN
+        return STUTTER if draft.stutters(bar) else ""
 
     def _again(self, draft: Draft) -> None:
         """Begins a bar anew, as its remedy has it."""
