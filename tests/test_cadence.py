@@ -11,10 +11,12 @@ from models import ANYTHING, channel, model, writer
 from radio.composer import guard, planner
 from radio.composer.cadence import MOST, REACH, Cadence, Closing, closings, stage
 from radio.composer.compose import of_length
+from radio.composer.draft import Draft
+from radio.composer.planner import Plan
 from radio.composer.writer import CLOSED, Writer, advance
 from radio.music import grammar, tokens
 from radio.music.keys import KEYS, tonic, transpose
-from radio.music.score import DRUMS, Bar, Meter, Note, Piece
+from radio.music.score import DRUMS, Bar, Meter, Note, Piece, Prefix
 
 COMMON = Meter(4, 4)
 ONSET, PROGRAM, PITCH, DURATION = (tokens.RANGES[name].start for name in ("onset", "program", "pitch", "duration"))
@@ -163,6 +165,22 @@ def test_the_last_bars_of_a_piece_with_a_key_that_is_to_close_lead_there(
         own.draft.bar = replace(own.draft.bar, left=left)
         leading.append(any(isinstance(lean, Cadence) for lean in own._leans(own.draft)))
     assert leading == [False] * 2 + [led] * REACH
+
+
+@pytest.mark.parametrize(
+    ("left", "up", "leaves_open"),
+    [(3, 2, False), (2, -5, False), (2, -1, False), (2, 2, True), (2, 9, True), (1, 0, False), (1, -5, True)],
+)
+def test_a_piece_is_left_open_by_a_last_bar_that_does_not_close_it_and_one_before_it_that_cannot_lead_home(
+    left: int, up: int, leaves_open: bool
+) -> None:
+    scale = tuple(Note(12 * k, 0, 60 + step, 12, 80) for k, step in enumerate((0, 4, 7, 5, 4, 2, 0, -5)))
+    before = [Bar(COMMON, 90.0, scale, "A", left + n, 0) for n in range(9, 0, -1)]
+    own = Bar(COMMON, 90.0, (Note(0, 0, 60 + up, 96, 80),), "A", left, 0)
+    piece = Piece(Prefix("bach", key="C major", meter=COMMON, tempo=90.0), "Begun", tuple(before))
+    plan = Plan(piece.prefix, "A" * 16, (0,) * 16, (), closes=True)
+    assert Draft(piece, plan, own).left_open(own) is leaves_open
+    assert not Draft(piece, replace(plan, closes=False), own).left_open(own)
 
 
 def test_an_open_end_is_a_fault_that_is_counted_and_drawn_again() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -15,11 +15,14 @@ from radio.composer.planner import Plan
 from radio.composer.scoring import Scoring
 from radio.composer.texture import Texture, bias
 from radio.composer.window import Position
-from radio.music.score import Bar, Piece
+from radio.music import keys
+from radio.music.score import Bar, Note, Piece
 from radio.settings import SamplingConfig
 
 NEAREST = 2
 """Bars back from which on a bar is made to resemble another: one just played comes back too often as it is."""
+TONIC = 24
+"""The lowest key of a bass's tonic, as a MIDI note."""
 FULL = 3
 """Notes, but for drums, of a bar that can be told to copy another."""
 
@@ -76,8 +79,13 @@ class Draft:
         return tuple(found)
 
     def left_open(self, bar: Bar) -> bool:
-        """Whether `bar` would be the last of a piece that is to close, and does not."""
-        return bar.left == 1 and self.to_close and not closes((*self.piece.bars[1 - UNIT :], bar))
+        """Whether `bar` leaves a piece open that is to close: as its last, or as its last but one if then not even the
+        tonic alone would close it."""
+        if bar.left > 2 or not self.to_close:
+            return False
+        home = Note(0, 0, TONIC + keys.tonic(self.piece.prefix.key), bar.meter.ticks, 80)
+        end = (bar,) if bar.left == 1 else (bar, replace(bar, notes=(home,), left=1))
+        return not closes((*self.piece.bars[-UNIT:], *end))
 
     def stutters(self, bar: Bar) -> bool:
         """Whether `bar` would copy the one before it unplanned: the bar that it is to resemble, if any, did not."""

@@ -41,7 +41,7 @@ DECAY = 4.0
 DECAYING = frozenset((*range(16), *range(24, 40), 45, 46, 47, *range(104, 109), *range(112, 120), DRUMS))
 """Their General MIDI programs."""
 OPEN = "open"
-"""The fault of a last bar that leaves a piece open that is to close; the writer finds it."""
+"""The fault of one of the last two bars that leaves a piece open that is to close; the writer finds it."""
 STUTTER = "stutter"
 """The fault of a bar that copies the one before it though it is planned to resemble an earlier one or none; the writer
 finds it."""
