@@ -41,7 +41,7 @@ REMEDIES = defaultdict(
         "density": (REDRAWN, ANCHORED),
         "entropy": (REDRAWN, ANCHORED),
         "collapse": (ENDED,),
-        OPEN: (CLOSED,) * 3,
+        OPEN: (CLOSED,) * 6,
         STUTTER: (REDRAWN,) * 3,
     },
 )
