@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from models import channel, writer
 from music import tune
 from radio.composer.compose import of_length
-from radio.composer.draft import NEAREST
+from radio.composer.draft import NEAR, NEAREST, fading
 from radio.composer.echo import Echo
 from radio.composer.writer import advance
 from radio.music import grammar, tokens
@@ -92,3 +92,20 @@ def test_a_bar_that_resembles_none_or_the_one_just_played_has_no_echo(back: int)
     assert not any(isinstance(lean, Echo) for lean in made._leans(made.draft))
     made.draft.bar = replace(made.draft.bar, repeat=NEAREST)
     assert any(isinstance(lean, Echo) for lean in made._leans(made.draft))
+
+
+@pytest.mark.parametrize("back", [2, 50])
+def test_a_bar_long_past_is_leaned_on_harder(back: int) -> None:
+    made = writer(of_length(channel(), 60))
+    made.prepare()
+    draft = made.draft
+    assert draft is not None
+    draft.piece = draft.piece.with_bars(tuple(tune(1)[:4]) * 15)
+    draft.bar = replace(draft.bar, repeat=back)
+    (echo,) = (lean for lean in draft.leans(made.wishes, made.planner.closing) if isinstance(lean, Echo))
+    assert (echo.strength > made.wishes.echo) is (back > NEAR)
+
+
+def test_how_hard_a_bar_is_leaned_on_never_falls_with_distance() -> None:
+    assert [fading(back) for back in (2, NEAR)] == [1.0, 1.0]
+    assert all(fading(back + 1) >= fading(back) for back in range(200))
