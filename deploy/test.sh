@@ -12,8 +12,8 @@ cd "$root"
 "$venv/bin/ruff" check .
 "$venv/bin/ruff" format --check .
 "$venv/bin/mypy"
-# What plays in real time has the machine to itself, and a second chance, for others may slow the machine. Exit 5 says that no test was asked for, which is an error only if
-# it holds of both.
+# What plays in real time has the machine to itself, and a second chance, for a neighbour of a virtual machine may take
+# its cores. Exit 5 says that no test was asked for, which is an error only if it holds of both.
 side=0 alone=0
 "$venv/bin/python" -m pytest -n 2 -m "not alone" "$@" || side=$?
 [ $side -eq 0 ] || [ $side -eq 5 ] || exit $side

@@ -259,7 +259,7 @@ async def test_what_is_hinted_at_can_be_asked_for_before_it_is_there(air: Air, s
 
 
 async def test_a_reload_ends_in_time_where_no_part_comes(
-    air: Air, session: ClientSession, monkeypatch: pytest.MonkeyPatch
+    air: Air, session: ClientSession, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert hls_server.PATIENCE == 18.0
     player = await tune_in(air, session)
@@ -271,6 +271,7 @@ async def test_a_reload_ends_in_time_where_no_part_comes(
         assert answer.headers["Retry-After"]
         assert "no part" in (await told(answer))["error"]
     assert time.monotonic() - began < 5
+    assert "bach: no part of aac came within 0.05 s" in caplog.text
 
 
 async def test_those_who_wait_are_let_go_as_the_station_signs_off(air: Air, session: ClientSession) -> None:
@@ -551,13 +552,14 @@ async def test_dates_follow_where_the_release_was_late(air: Air, session: Client
 
 
 async def test_without_a_studio_a_bit_rate_nobody_played_is_503_in_time(
-    air: Air, session: ClientSession, monkeypatch: pytest.MonkeyPatch
+    air: Air, session: ClientSession, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("radio.air.station.PATIENCE", 0.01)
     air.station.on_credit = lambda channel: None
     async with session.get(f"{air.url}/hls/abc/bach/aac/live.m3u8") as answer:
         assert answer.status == 503
         assert "aac cannot be made now" in await answer.text()
+    assert "bach: no aac came within 0.01 s (live)" in caplog.text
 
 
 async def test_a_full_station_takes_no_more_players_but_keeps_those_it_has(air: Air, session: ClientSession) -> None:

@@ -172,7 +172,7 @@ async def test_hls_js_plays_without_a_stall(tmp_path: Path, library: Path, path:
                 begun = await page.value("said.length = 0, audio.currentTime")
                 await page.until(f"audio.currentTime > {begun + 15}", 60)
                 assert await page.value("said") == []
-                assert page.complaints == []
+                assert page.complaints == [], process.lines
                 sequences = await page.value("sequences")
                 assert sequences == sorted(sequences)
                 assert len(set(sequences)) > 1

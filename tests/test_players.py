@@ -178,7 +178,9 @@ async def test_every_player_plays_five_minutes_without_a_gap(tmp_path: Path, lib
                 tasks["relay"] = group.create_task(relayed(own, folder))
                 group.create_task(watched(page, library, url))
             status = await own.status()
-            assert status["channels"]["bach"]["encores"] == status["channels"]["bach"]["late"] == 0
+            assert status["channels"]["bach"]["encores"] == 0
+            # Players whose sound goes to a file do not tell when they waited: what came in time for one did for all.
+            assert own.tapes["/bach.mp3"].spare > 1.0
             sent = decode(whole(own.tapes["/bach.mp3"].data))
     for name, task in tasks.items():
         heard, complaints, took = task.result()

@@ -7,10 +7,10 @@ playlists name is the same for all, so that a cache may stand before it.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import secrets
 from collections.abc import Callable
-from contextlib import suppress
 
 from aiohttp import hdrs, web
 
@@ -23,6 +23,8 @@ from radio.air.limits import full
 from radio.air.m3u8 import HOLD_BACK, TARGET
 from radio.air.reload import Wanted
 from radio.air.station import Station, Transmission
+
+log = logging.getLogger(__name__)
 
 PATIENCE = float(HOLD_BACK)
 """Seconds that a request waits for a part: after three target durations an answer is due (section 6.2.5.2)."""
@@ -132,10 +134,12 @@ def _come(variant: Variant, wanted: Wanted | None) -> bool:
 
 async def _until(variant: Variant, condition: Callable[[], bool]) -> bool:
     """Waits until the condition holds, which may be so after a part has come; False if it does not in time."""
-    with suppress(TimeoutError):
+    try:
         async with asyncio.timeout(PATIENCE):
             while not condition() and not variant.closed:
                 await variant.news.wait()
+    except TimeoutError:
+        log.warning("%s: no part of %s came within %g s", variant.channel.name, variant.form, PATIENCE)
     return condition()
 
 

@@ -272,6 +272,8 @@ class Station:
                 while (number := mount.first()) is None:
                     await mount.news.wait()
         except TimeoutError:
+            channel = transmission.channel
+            log.warning("%s: no %s came within %g s (%s)", channel.name, mount.form.name, PATIENCE, channel.state)
             return None
         return number
 
