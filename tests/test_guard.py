@@ -13,6 +13,7 @@ from music import tune
 from radio.composer import guard
 from radio.composer.corpus import Corpus
 from radio.composer.guard import SPAN, Guard, Heard
+from radio.composer.kit import collapse
 from radio.composer.kit.collapse import Limits
 from radio.composer.originality import build, training
 from radio.composer.writer import CLOSE, Writer, advance
@@ -86,11 +87,13 @@ def test_a_note_held_too_long_is_refused() -> None:
 def test_what_stays_outside_the_styles_range_is_refused_in_time(kind: str, pitches: Sequence[int]) -> None:
     bars = [
         replace(BLANK, notes=tuple(Note(n % 4 * BEAT + index % 7, 0, p, 12, 64) for n, p in enumerate(pitches)))
-        for index in range(24)
+        for index in range(3 + 3 * SPAN)
     ]
     found = list(faults(plain(), bars))
     assert [index for index, fault in enumerate(found) if fault] == [3 + SPAN - 1, 3 + 2 * SPAN - 1]
     assert (found[3 + SPAN - 1], found[3 + 2 * SPAN - 1]) == (kind, "collapse")
+    # The bars of the end, and those of the next piece that are taken together with it, may lie outside as well.
+    assert 2 * SPAN + (CLOSE - 1) + (collapse.GROUP - 1) + collapse.GROUP - 1 < collapse.SPAN
 
 
 def test_a_copy_of_a_training_work_is_refused_in_any_key_before_it_is_long() -> None:

@@ -3,8 +3,8 @@
 What it asks for is what the style's human pieces keep within: figures that go round, silences, held notes, density
 and pitch-class entropy (`radio.composer.kit.collapse.Limits`), and runs shared with a training work, or with what the
 channel has played before, no longer than humans share with each other (`radio.composer.originality`,
-`radio.composer.repertoire`). It warns at half the time after which the evaluation calls the same a collapse, so that
-there is time to mend it.
+`radio.composer.repertoire`). It warns at a quarter of the time after which the evaluation calls the same a collapse,
+and gives the piece up at half, so that there is time to mend it, and to end it if it cannot be mended.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from radio.music.score import BEAT, DRUMS, Bar, Piece
 LIMITS, INDEX = "limits.json", "originality.npz"
 MOST = 100
 """Pieces of a style that its limits are taken from."""
-SPAN = collapse.SPAN // 2
+SPAN = collapse.SPAN // 4
 """Bars in a row after which it is said that density or entropy lie outside the limits; after twice as many, that the
 music has collapsed."""
 DEAD_AIR = 2.5
