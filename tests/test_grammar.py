@@ -54,7 +54,7 @@ def test_whatever_is_drawn_under_the_masks_is_a_valid_bar(
     seed: int, meter: Meter, programs: tuple[int, ...], last: bool, bounds: grammar.Bounds
 ) -> None:
     state = grammar.State(
-        meter, None if last else Meter(3, 4), grammar.allowed_programs(programs), bounds=bounds, silent=True
+        meter, None if last else Meter(3, 4), grammar.allowed_programs(programs), bounds=bounds, filled=True
     )
     notes, ending = write_at_random(state, random.Random(seed))
     assert 1 <= len(notes) <= bounds.bar
@@ -70,7 +70,7 @@ def test_whatever_is_drawn_under_the_masks_is_a_valid_bar(
 
 
 def test_a_silent_bar_is_not_followed_by_another() -> None:
-    state = grammar.State(Meter(4, 4), Meter(4, 4), grammar.allowed_programs(()), silent=True)
+    state = grammar.State(Meter(4, 4), Meter(4, 4), grammar.allowed_programs(()), filled=True)
     assert not grammar.first(state)[tokens.BAR : tokens.END + 1].any()
     state.wrote(0, 0, 60)
     assert grammar.first(state)[tokens.BAR]

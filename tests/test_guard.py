@@ -18,7 +18,7 @@ from radio.composer.kit.collapse import Limits
 from radio.composer.originality import build, training
 from radio.composer.writer import CLOSE, Writer, advance
 from radio.errors import MissingError, ModelError
-from radio.music import tokens
+from radio.music import grammar, tokens
 from radio.music.score import BEAT, Bar, Meter, Note, Piece
 
 LIMITS = Limits(density=(0.5, 6.0), entropy=(0.5, 3.6), loop=6)
@@ -145,6 +145,21 @@ def test_a_refused_bar_is_drawn_again_and_the_music_before_it_stays() -> None:
     assert mended[3].notes not in [bar.notes for bar in own.refused]
     assert len(mended) == len(straight)
     assert made.repairs == {"copy": 2, "redrawn": 2}
+
+
+def test_a_bar_that_is_drawn_again_is_not_empty() -> None:
+    own = Strict(3, 1)
+    made = writer(channel(), heeds=own)
+    empty = {}
+    while not own.refused:
+        advance(made.engine, [made])
+        row = made.engine.rows[made.number]
+        assert row is not None
+        if not row.state.notes:
+            assert made.draft is not None
+            empty[len(made.draft.piece.bars), made.draft.attempts] = grammar.first(row.state)[tokens.BAR :].any()
+    assert empty[3, 0]
+    assert not empty[3, 1]
 
 
 def test_a_finished_piece_has_a_certificate() -> None:

@@ -259,7 +259,8 @@ class Writer:
             following=None if draft.bar.left == 1 and not self.endless else draft.bar.meter,
             programs=grammar.allowed_programs(draft.plan.programs),
             bounds=self.planner.bounds,
-            silent=before is None or not before.notes,
+            # Nor is silence a remedy.
+            filled=before is None or not before.notes or draft.attempts > 0,
         )
 
     def _leans(self, draft: Draft) -> tuple[Lean, ...]:

@@ -106,8 +106,8 @@ class State:
     notes: int = 0
     chord: int = 0
     """Notes of this program at this onset so far."""
-    silent: bool = False
-    """The bar before had no notes, so this one must."""
+    filled: bool = False
+    """Whether the bar must have notes, as after one without."""
 
     def wrote(self, onset: int, program: int, pitch: int) -> None:
         """Moves on by one note."""
@@ -131,7 +131,7 @@ def first(state: State) -> Mask:
     top = state.notes > 0 and state.full and not state.programs[PROGRAMS[state.program + 1]].any()
     earliest = MAX_BAR + 1 if dense else state.onset + top
     mask: Mask = ONSETS[state.meter.ticks, earliest]
-    if state.notes or not state.silent:
+    if state.notes or not state.filled:
         mask = mask | (BARS[state.following] if state.following else ENDS)
     return mask
 
