@@ -54,7 +54,7 @@ def write(speaker: Speaker, order: Order) -> list[Bar]:
     silent = True
     for left in range(order.bars, 0, -1):
         following = meter if left > 1 else None
-        state = grammar.State(meter, following, grammar.allowed_programs(order.programs), silent=silent)
+        state = grammar.State(meter, following, grammar.allowed_programs(order.programs), filled=silent)
         line = [tokens.BAR + METERS.index(meter)]
         complete(state, line, {2: tokens.RANGES["left"].start + tokens.bucket(left, tokens.LEFT)})
         while (first := drawn_id(speaker, [], grammar.first(state), rng)) < tokens.BAR:
