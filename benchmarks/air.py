@@ -62,9 +62,9 @@ class Turn:
     server: str
     listeners: int
     cpu: float
-    """Microseconds of CPU a listener-second, idle CPU taken off."""
+    """Microseconds of CPU a listener-second, idle CPU taken off; of the listeners who were served."""
     memory: float
-    """Bytes a listener, of the process's resident set, as much as it grew without listeners taken off."""
+    """Bytes a listener served, of the process's resident set, as much as it grew without listeners taken off."""
     first: float
     """Milliseconds to the first byte, median, and 99th percentile of those who joined."""
     late: float
@@ -138,10 +138,12 @@ class Server:
             full = resident(self.pid) - growth * (time.monotonic() - began)
             heard = crowd.heard()
         first = sorted([*joining["first"], *heard["first"]]) or [float("nan")]
+        failed = listeners - len(first) + heard["failed"]
+        served = max(listeners - failed, 1)
         return Turn(
-            self.name, listeners, 1e6 * (busy - idle) / listeners, (full - empty) / listeners,
+            self.name, listeners, 1e6 * (busy - idle) / served, (full - empty) / served,
             1e3 * statistics.median(first), 1e3 * first[int(0.99 * (len(first) - 1))],
-            listeners - len(first) + heard["failed"], heard["wait"], joining["stalls"] + heard["stalls"],
+            failed, heard["wait"], joining["stalls"] + heard["stalls"],
             max(joining["stalled"], heard["stalled"]),
         )  # fmt: skip
 
