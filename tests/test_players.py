@@ -127,6 +127,9 @@ def places(heard: Pcm, sent: Pcm) -> list[int]:
 
 ATTEMPTS = 2
 """Times five minutes of which one must pass without a wait: a browser needs the machine for itself."""
+SLOWNESS = 1.5
+"""Times as long as the sound that a browser may take to play it. Without a sound card its clock of sound is a timer
+that skips what it is late by, which is no gap: it falls behind the channel, and not a note is lost."""
 
 
 async def watched(page: Page, library: Path, url: str) -> None:
@@ -137,16 +140,14 @@ async def watched(page: Page, library: Path, url: str) -> None:
         await page.until("plain.currentTime > 0.5 && audio.currentTime > 0.5", 60)
         for _ in range(ATTEMPTS):
             await page.value("said.length = excused.length = 0")
-            (plain, by_hls), clock = await page.value("[plain.currentTime, audio.currentTime]"), time.monotonic()
-            await page.until(f"plain.currentTime > {plain + SECONDS} && audio.currentTime > {by_hls + SECONDS}", 400)
-            took = time.monotonic() - clock
+            plain, by_hls = await page.value("[plain.currentTime, audio.currentTime]")
+            played = f"plain.currentTime > {plain + SECONDS} && audio.currentTime > {by_hls + SECONDS}"
+            await page.until(played, SLOWNESS * SECONDS)
             said, excused = await page.value("[said, excused]")
             assert not [what for what in (*said, *excused) if what == "error" or "fatal: true" in what], said
             if not said:
                 break
         assert said == []
-        # Without a sound card Chromium's clock of sound skips what its own timer is late by.
-        assert took < SECONDS + START
         assert await page.value("audio.buffered.length") == 1
         assert page.complaints == []
 
@@ -163,7 +164,7 @@ async def relayed(own: Listening, folder: Path) -> tuple[Pcm, list[str], float]:
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here (Ubuntu has it as a snap only)")
 @pytest.mark.alone
-@pytest.mark.timeout(ATTEMPTS * SECONDS + 420)
+@pytest.mark.timeout(ATTEMPTS * SLOWNESS * SECONDS + 300)
 async def test_every_player_plays_five_minutes_without_a_gap(tmp_path: Path, library: Path, folder: Path) -> None:
     missing = [player.name for player in PLAYERS if shutil.which(player.name) is None]
     assert not missing, f"install {', '.join(missing)}"
