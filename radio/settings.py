@@ -159,6 +159,8 @@ class SamplingConfig:
     other's next note are multiplied by. 0: as closely as the model has it."""
     cadence: Annotated[float, Within(0, 4)] = 1.0
     """How much the last bars of a piece that is to close lean on what such bars have in human music. 0: not at all."""
+    home: Annotated[float, Within(0, 8)] = 4.0
+    """How hard a piece that has strayed from its key is led back to it. 0: not at all."""
     scoring: Annotated[float, Within(0, 8)] = 2.0
     """How much a bar leans on the programs that the work it is modelled on has there: as `echo`. 0: not at all."""
     texture: Annotated[float, Within(0, 8)] = 4.0

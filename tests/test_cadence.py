@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -118,15 +119,16 @@ def test_what_endings_have_comes_back_from_a_file() -> None:
         Closing.from_json({**own.to_json(), "ended": [1.0]})
 
 
-def test_the_plans_of_a_model_tell_which_human_pieces_close() -> None:
-    assert {plan.closes for style in planner.load(model()).values() for plan in style.plans} == {True, False}
+def test_the_plans_of_a_model_tell_how_human_pieces_end() -> None:
+    endings = {plan.ending for style in planner.load(model()).values() for plan in style.plans}
+    assert endings == set(get_args(planner.Ending))
 
 
 def closer(strength: float, *, guarded: bool) -> Writer:
     """Of pieces of eight bars that are all to close."""
     own = of_length(channel(), 8)
     known = planner.load(model())["bach"]
-    plans = tuple(replace(plan, closes=True) for plan in known.plans)
+    plans = tuple(replace(plan, ending="closed") for plan in known.plans)
     bounds = replace(known.bounds, low=48, high=84)
     return writer(
         replace(own, sampling=replace(own.sampling, cadence=strength)),
@@ -149,16 +151,16 @@ def written(own: Writer, count: int) -> list[list[Bar]]:
 
 
 @pytest.mark.parametrize(
-    ("strength", "closes", "key", "led"), [(1.0, True, "C major", True), (0.0, True, "C major", False),
-    (1.0, False, "C major", False), (1.0, True, "", False)],
+    ("strength", "ending", "key", "led"), [(1.0, "closed", "C major", True), (1.0, "home", "C major", True),
+    (0.0, "closed", "C major", False), (1.0, "open", "C major", False), (1.0, "closed", "", False)],
 )  # fmt: skip
-def test_the_last_bars_of_a_piece_with_a_key_that_is_to_close_lead_there(
-    strength: float, closes: bool, key: str, led: bool
+def test_the_last_bars_of_a_piece_with_a_key_that_is_to_end_at_home_lead_there(
+    strength: float, ending: planner.Ending, key: str, led: bool
 ) -> None:
     own = closer(strength, guarded=False)
     own.prepare()
     assert own.draft is not None
-    own.draft.plan = replace(own.draft.plan, closes=closes)
+    own.draft.plan = replace(own.draft.plan, ending=ending)
     own.draft.piece = replace(own.draft.piece, prefix=replace(own.draft.piece.prefix, key=key))
     leading = []
     for left in range(REACH + 2, 0, -1):
@@ -178,9 +180,23 @@ def test_a_piece_is_left_open_by_a_last_bar_that_does_not_close_it_and_one_befor
     before = [Bar(COMMON, 90.0, scale, "A", left + n, 0) for n in range(9, 0, -1)]
     own = Bar(COMMON, 90.0, (Note(0, 0, 60 + up, 96, 80),), "A", left, 0)
     piece = Piece(Prefix("bach", key="C major", meter=COMMON, tempo=90.0), "Begun", tuple(before))
-    plan = Plan(piece.prefix, "A" * 16, (0,) * 16, (), closes=True)
+    plan = Plan(piece.prefix, "A" * 16, (0,) * 16, (), ending="closed")
     assert Draft(piece, plan, own).left_open(own) is leaves_open
-    assert not Draft(piece, replace(plan, closes=False), own).left_open(own)
+    assert not Draft(piece, replace(plan, ending="open"), own).left_open(own)
+
+
+@pytest.mark.parametrize(("ending", "key"), [("home", "C major"), ("home", "F# minor"), ("closed", "F# minor")])
+def test_a_piece_that_need_not_close_or_has_lost_its_key_is_left_open_by_any_last_bass_but_its_tonic(
+    ending: planner.Ending, key: str
+) -> None:
+    before = hymn()[:14]
+    piece = Piece(Prefix("bach", key=key, meter=COMMON, tempo=90.0), "Begun", tuple(before))
+    plan = Plan(piece.prefix, "A" * 16, (0,) * 16, (), ending=ending)
+    for up in range(12):
+        own = Bar(COMMON, 90.0, (Note(0, 0, 48 + up, 96, 80),), "A", 1, 0)
+        assert Draft(piece, plan, own).left_open(own) is (up != tonic(key))
+        one_before = replace(own, left=2)
+        assert not Draft(piece, plan, one_before).left_open(one_before)
 
 
 def test_an_open_end_is_a_fault_that_is_counted_and_drawn_again() -> None:

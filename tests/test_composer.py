@@ -136,22 +136,34 @@ def test_a_finished_piece_is_not_taken_up_again() -> None:
 
 def test_every_bar_of_a_section_that_returns_resembles_one_of_its_first_statement_but_for_an_ending() -> None:
     prefix = Prefix("bach", meter=Meter(4, 4), tempo=100.0)
-    plan = planner.returning(planner.Plan(prefix, "AABBAACCAAAA", (0, 1, 0, 0, 4, 0, 0, 0, 0, 0, 3, 0), ()))
-    # The second A follows the first, the third too; what a bar resembles already it goes on resembling.
-    assert plan.repeats == (0, 1, 0, 0, 4, 4, 0, 0, 8, 8, 3, 0)
-    shifted = planner.returning(planner.Plan(prefix, "AAAABBAABB", (0, 0, 0, 0, 0, 0, 4, 0, 0, 0), ()))
-    assert shifted.repeats[7] == 4  # with its neighbour, at the first statement's third bar
+    plan = planner.returning(planner.Plan(prefix, "AABBAACCAA", (0, 0, 0, 0, 4, 0, 0, 0, 0, 0), ()))
+    assert plan.repeats == (0, 0, 0, 0, 4, 4, 0, 0, 0, 0)
+    assert plan.sections == "AABBAACCCC"  # an ending that resembles nothing is no return
+    assert planner.returning(replace(plan, sections="AABBAACCAA", repeats=(0,) * 9 + (8,))).repeats[8:] == (0, 8)
+    later = planner.returning(planner.Plan(prefix, "AAAABBAABB", (0, 0, 0, 0, 0, 0, 4, 0, 0, 0), ()))
+    assert later.repeats[6:8] == (4, 4)  # with its neighbour, at the first statement's second unit
+    astray = planner.returning(planner.Plan(prefix, "AAAABBBBAABB", (0, 0, 0, 0, 0, 0, 0, 0, 7, 6, 7, 0), ()))
+    assert astray.repeats[8:11] == (8, 8, 6)  # not bars beside its own, nor of another section
+
+
+def test_a_bar_of_a_section_that_returns_may_resemble_its_own_by_way_of_another() -> None:
+    prefix = Prefix("bach", meter=Meter(4, 4), tempo=100.0)
+    plan = planner.Plan(prefix, "AABBAABBAABB", (0, 0, 0, 0, 4, 4, 4, 4, 4, 8, 4, 4), ())
+    assert planner.returning(plan) == plan
 
 
 @given(st.text("ABCH", min_size=4, max_size=60), st.data())
-def test_a_plan_made_to_return_has_bars_resemble_earlier_ones_only_and_keeps_what_they_did(
+def test_a_plan_made_to_return_has_bars_resemble_earlier_ones_only_and_is_made_so_once(
     sections: str, data: st.DataObject
 ) -> None:
     repeats = tuple(data.draw(st.integers(0, min(bar, 64))) for bar in range(len(sections)))
     prefix = Prefix("bach", meter=Meter(4, 4), tempo=100.0)
-    found = planner.returning(planner.Plan(prefix, sections, repeats, ())).repeats
+    plan = planner.returning(planner.Plan(prefix, sections, repeats, ()))
+    found = plan.repeats
     assert all(0 <= back <= bar for bar, back in enumerate(found))
-    assert all(back == was for back, was in zip(found, repeats, strict=True) if was)
+    assert all(back for back, was in zip(found, repeats, strict=True) if was)
+    again = replace(plan, repeats=found)
+    assert planner.returning(again) == again
 
 
 def test_a_changed_plan_keeps_the_length_and_goes_plainly_on() -> None:

@@ -57,7 +57,7 @@ def test_a_bar_that_stutters_is_counted_and_drawn_again_if_there_is_a_guard(limi
     own = replace(own, sampling=replace(own.sampling, echo=8.0))
     known = planner.load(model())["bach"]
     # The fourth bar is to be the first again, as the third is.
-    plans = tuple(replace(plan, repeats=(0, 0, 2, 3, 0, 0, 0, 0), closes=False) for plan in known.plans)
+    plans = tuple(replace(plan, repeats=(0, 0, 2, 3, 0, 0, 0, 0), ending="open") for plan in known.plans)
     made = writer(own, replace(known, plans=plans), heeds=guard.Guard("bach", limits, None))
     while made.numbers.total < 6:
         advance(made.engine, [made])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from models import channel, writer
 from music import tune
 from radio.composer.compose import of_length
-from radio.composer.draft import NEAR, NEAREST, fading
+from radio.composer.draft import NEAR, NEAREST, RETURN, fading
 from radio.composer.echo import Echo
 from radio.composer.writer import advance
 from radio.music import grammar, tokens
@@ -94,16 +94,27 @@ def test_a_bar_that_resembles_none_or_the_one_just_played_has_no_echo(back: int)
     assert any(isinstance(lean, Echo) for lean in made._leans(made.draft))
 
 
-@pytest.mark.parametrize("back", [2, 50])
-def test_a_bar_long_past_is_leaned_on_harder(back: int) -> None:
-    made = writer(of_length(channel(), 60))
+def leaned_on(sections: str, back: int) -> float:
+    """How hard the last bar of a piece with these sections leans on the one so far back, beside the channel's wish."""
+    made = writer(of_length(channel(), len(sections)))
     made.prepare()
     draft = made.draft
     assert draft is not None
-    draft.piece = draft.piece.with_bars(tuple(tune(1)[:4]) * 15)
+    draft.plan = replace(draft.plan, sections=sections)
+    draft.piece = draft.piece.with_bars((tuple(tune(1)[:4]) * len(sections))[: len(sections) - 1])
     draft.bar = replace(draft.bar, repeat=back)
     (echo,) = (lean for lean in draft.leans(made.wishes, made.planner.closing) if isinstance(lean, Echo))
-    assert (echo.strength > made.wishes.echo) is (back > NEAR)
+    return echo.strength / made.wishes.echo
+
+
+@pytest.mark.parametrize("back", [2, 50])
+def test_a_bar_long_past_is_leaned_on_harder(back: int) -> None:
+    assert (leaned_on("A" * 60, back) > 1) is (back > NEAR)
+
+
+@pytest.mark.parametrize(("sections", "harder"), [("AAAABBBB", 1), ("AAAABBAA", RETURN), ("ABACCCCC", 1)])
+def test_a_bar_of_a_section_that_returns_is_leaned_on_harder(sections: str, harder: float) -> None:
+    assert leaned_on(sections, 4) == harder
 
 
 def test_how_hard_a_bar_is_leaned_on_never_falls_with_distance() -> None:

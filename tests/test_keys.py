@@ -170,3 +170,18 @@ def test_a_meter_of_whole_sixteenths_keeps_its_length(beats: int, unit: int) -> 
 def test_any_length_is_written_to_the_nearest_sixteenth(ticks: int) -> None:
     total = sum(meter.ticks for meter in of_length(ticks))
     assert abs(total - ticks) <= max(SHORTEST // 2, SHORTEST - ticks)
+
+
+@given(st.integers(0, 23), st.lists(st.floats(0, 100), min_size=12, max_size=12))
+def test_no_key_fits_better_than_the_one_that_fits_best(number: int, sounding: list[float]) -> None:
+    weights = np.array(sounding)
+    assert 0 <= keys.misfit(weights, keys.KEYS[number]) <= 2
+    best, _ = keys.estimate(weights)
+    assert not best or keys.misfit(weights, best) == 0
+
+
+@pytest.mark.parametrize("key", keys.KEYS)
+def test_the_profile_of_a_key_fits_that_key_and_adds_up_to_one(key: str) -> None:
+    assert keys.misfit(keys.profile(key), key) == pytest.approx(0)
+    assert keys.profile(key).sum() == pytest.approx(1)
+    assert keys.profile(key).argmax() == keys.tonic(key)

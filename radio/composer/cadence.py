@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radio.composer.sampling import Numbers as Logits
+from radio.composer.sampling import lean_within_octaves
 from radio.music import grammar, keys, tokens
 from radio.music.meters import METERS
 from radio.music.score import BEAT, DRUMS
@@ -182,22 +183,10 @@ class Cadence:
         if slot >= _PITCH.slot and drawn[1] == _PROGRAM.start + DRUMS:
             return
         if slot == _PITCH.slot:
-            _lean_within_octaves(logits[_PITCH.start : _PITCH.stop], self._pitches[2 * onset >= self.ticks])
+            lean_within_octaves(logits[_PITCH.start : _PITCH.stop], self._pitches[2 * onset >= self.ticks])
         elif slot == _DURATION.slot and self.last:
             reaching = onset + _LENGTHS >= self.ticks - BEAT // 4
             logits[_DURATION.start : _DURATION.stop] += self._held[self._quarter(onset)][reaching.astype(int)]
 
     def _quarter(self, onset: int) -> int:
         return min(onset * QUARTERS // self.ticks, QUARTERS - 1)
-
-
-def _lean_within_octaves(logits: Logits, lean: Numbers) -> None:
-    """Adds to the logits of the pitches, (128,), so that each octave stays as likely as it was.
-
-    Else a part whose notes are all made less likely would go wherever they are not.
-    """
-    for octave in range(0, len(logits), 12):
-        own = logits[octave : octave + 12]
-        before = np.logaddexp.reduce(own)
-        own += lean[octave : octave + 12]
-        own += before - np.logaddexp.reduce(own)

@@ -10,8 +10,9 @@ from radio.composer.cadence import REACH, Cadence, Closing
 from radio.composer.echo import Echo
 from radio.composer.engine import Lean
 from radio.composer.guard import Heard, alike, cells
-from radio.composer.kit.harmony import UNIT, closes
-from radio.composer.planner import Plan
+from radio.composer.home import Home, stray
+from radio.composer.kit.harmony import UNIT, closes, tonic_last
+from radio.composer.planner import Ending, Plan
 from radio.composer.scoring import Scoring
 from radio.composer.texture import Texture, bias
 from radio.composer.window import Position
@@ -24,6 +25,8 @@ NEAREST = 2
 NEAR, FAINT = 16, 40
 """Bars back up to which the model follows a bar well, and further bars at which it needs as much help again. Without
 that bars resembled the one named by 0.9 at 16 bars, 0.7 at 32 and 0.6 at 56; `radio.music.form.similarity`."""
+RETURN = 1.5
+"""Times as hard that a bar of a section that returns leans on the one it is to resemble: by them a form is heard."""
 TONIC = 24
 """The lowest key of a bass's tonic, as a MIDI note."""
 FULL = 3
@@ -52,9 +55,9 @@ class Draft:
     """Whether the guard has the piece end early."""
 
     @property
-    def to_close(self) -> bool:
-        """Whether the piece is to end with a close."""
-        return self.plan.closes and bool(self.piece.prefix.key)
+    def ending(self) -> Ending:
+        """How the piece is to end."""
+        return self.plan.ending if self.piece.prefix.key else "open"
 
     @property
     def behind(self) -> tuple[Bar, ...]:
@@ -62,7 +65,7 @@ class Draft:
         return (*self.before, *self.piece.bars)
 
     def leans(self, wishes: SamplingConfig, closing: Closing, insisting: int = 0) -> tuple[Lean, ...]:
-        """What the bar leans on: the bar it is to resemble, who is to play in it, how thick it is to be, a close.
+        """What the bar leans on: the bar it is to resemble, who is to play in it, how thick it is, its key, a close.
 
         Args:
             closing: what endings of the style have.
@@ -71,24 +74,33 @@ class Draft:
         found: list[Lean] = []
         bar, behind, plan, done = self.bar, self.behind, self.plan, len(self.piece.bars)
         if wishes.echo and NEAREST <= bar.repeat <= len(behind):
-            found.append(Echo(behind[-bar.repeat], wishes.echo * fading(bar.repeat)))
+            strength = wishes.echo * fading(bar.repeat) * (RETURN if plan.returns(done) else 1)
+            found.append(Echo(behind[-bar.repeat], strength))
         if wishes.scoring and len(plan.programs) > 1 and plan.scored and plan.scored[done]:
             found.append(Scoring(plan.programs, plan.scored[done], wishes.scoring))
         if wishes.texture and plan.chords:
             found.append(Texture(bias(plan.chords[: done + 1], behind, wishes.texture)))
-        if wishes.cadence and self.to_close and bar.left <= REACH:
-            key, strength = self.piece.prefix.key, wishes.cadence
+        key = self.piece.prefix.key
+        if wishes.home and key and (strayed := stray(self.piece.bars, key, bar.left)):
+            found.append(Home(key, wishes.home * strayed))
+        if wishes.cadence and self.ending != "open" and bar.left <= REACH:
+            strength = wishes.cadence
             found.append(Cadence(closing, key, bar.left, bar.meter.ticks, strength, strength * (1 + insisting)))
         return tuple(found)
 
     def left_open(self, bar: Bar) -> bool:
-        """Whether `bar` leaves a piece open that is to close: as its last, or as its last but one if then not even the
-        tonic alone would close it."""
-        if bar.left > 2 or not self.to_close:
+        """Whether `bar` leaves a piece open that is to end at home: as its last, or as its last but one if then not
+        even the tonic alone would close it. A piece that has lost its key cannot close in it, but may end on its tonic.
+        """
+        if bar.left > 2 or self.ending == "open":
             return False
-        home = Note(0, 0, TONIC + keys.tonic(self.piece.prefix.key), bar.meter.ticks, 80)
+        key = self.piece.prefix.key
+        home = Note(0, 0, TONIC + keys.tonic(key), bar.meter.ticks, 80)
         end = (bar,) if bar.left == 1 else (bar, replace(bar, notes=(home,), left=1))
-        return not closes((*self.piece.bars[-UNIT:], *end))
+        late = (*self.piece.bars, *end)[-UNIT:]
+        if self.ending == "closed" and keys.estimate(keys.weights(late))[0] == key:
+            return not closes(late)
+        return not tonic_last(late, key)
 
     def stutters(self, bar: Bar) -> bool:
         """Whether `bar` would copy the one before it unplanned: the bar that it is to resemble, if any, did not."""
@@ -129,4 +141,4 @@ def continued(plan: Plan, piece: Piece) -> Plan:
     programs = tuple(sorted({*plan.programs, *heard})) if plan.programs else ()
     scored = plan.scored if same and programs == plan.programs else ()
     chords = plan.chords if same and programs == plan.programs else ()
-    return Plan(piece.prefix, sections, repeats, programs, scored, plan.closes, chords)
+    return Plan(piece.prefix, sections, repeats, programs, scored, plan.ending, chords)

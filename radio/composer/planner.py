@@ -14,13 +14,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from radio.composer.cadence import Closing, closings
 from radio.composer.corpus import Corpus, Entry
-from radio.composer.kit.harmony import UNIT, closes
+from radio.composer.kit.harmony import UNIT, closes, tonic_last
 from radio.composer.scoring import among, playing
 from radio.composer.texture import together
 from radio.errors import MissingError, ModelError
@@ -48,6 +48,9 @@ RECENT = 6
 CONTRAST = 0.5
 """Octaves of tempo between neighbours beyond which more is no better."""
 
+Ending = Literal["open", "home", "closed"]
+"""How a piece ends: anyhow; with its tonic in the bass; with a close that leads there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -59,8 +62,7 @@ class Plan:
     programs: tuple[int, ...]
     scored: tuple[int, ...] = ()
     """For each bar which of the programs play, as bits (`radio.composer.scoring`); empty: not said."""
-    closes: bool = False
-    """Whether it ends with a close."""
+    ending: Ending = "open"
     chords: tuple[int, ...] = ()
     """For each bar how many notes begin together (`radio.composer.texture`); empty: not said."""
 
@@ -79,6 +81,11 @@ class Plan:
         meter = self.prefix.meter or Meter(4, 4)
         left = self.bars - index
         return Bar(meter, self.prefix.tempo, (), self.sections[index], left, self.repeats[index])
+
+    def returns(self, index: int) -> bool:
+        """Whether bar `index` belongs to a section that comes back after another."""
+        letter = self.sections[index]
+        return letter in self.sections[:index].rstrip(letter)
 
     def cut(self, bars: int) -> Plan:
         """The same plan, ended after at most `bars` bars: where it goes on, the last two need resemble none."""
@@ -107,9 +114,8 @@ def plan_of(entry: Entry, positions: tokens.Positions | None = None) -> Plan:
     """The skeleton of a piece of the corpus; who plays when, and how it ends, are said if its positions are given."""
     plan = Plan(entry.prefix(), entry.sections, entry.repeats, entry.programs)
     if positions is not None:
-        end = tokens.decode(positions, entry.tempo)[-UNIT:]
-        plan = replace(plan, scored=playing(positions, entry.programs), closes=closes(end))
-        plan = replace(plan, chords=together(positions))
+        plan = replace(plan, scored=playing(positions, entry.programs), chords=together(positions))
+        plan = replace(plan, ending=ending_of(entry, positions))
     return plan.cut(LONGEST)
 
 
@@ -124,7 +130,9 @@ def save(folder: Path, corpus: Corpus, seed: int = 0) -> None:
         chosen = sorted(rng.permutation(len(own))[:MOST].tolist())
         pieces = [corpus.of(own[i]) for i in chosen]
         plans = [_to_json(plan_of(own[i], p)) for i, p in zip(chosen, pieces, strict=True)]
-        closing[style] = [(p, own[i].key) for i, p in zip(chosen, pieces, strict=True) if _at_home(own[i], p)]
+        closing[style] = [
+            (p, own[i].key) for i, p in zip(chosen, pieces, strict=True) if ending_of(own[i], p) == "closed"
+        ]
         kept[style] = {"bounds": asdict(bounds(pieces)), "plans": plans}
     for style, found in closings(closing).items():
         kept[style]["closing"] = found.to_json()
@@ -132,31 +140,53 @@ def save(folder: Path, corpus: Corpus, seed: int = 0) -> None:
 
 
 def returning(plan: Plan) -> Plan:
-    """The plan, every bar of a section that returns resembling one of its first statement, but for the last two bars.
+    """The plan, every bar of a section that returns resembling its own of the first statement, but for the last two
+    bars of the piece, which need resemble none; where those alone would return, the section before goes on.
 
-    In human music some of them only recall it, and are not said to resemble any; but what is written from the plan
-    follows it less closely, and of a section of which half the bars are new nobody hears that it returns.
+    In human music some of a section's bars only recall it, others resemble one beside their own. But what is written
+    from the plan follows it less closely, and of a section of which half the bars are others nobody hears that it
+    returns.
     """
-    letters, repeats = plan.sections, list(plan.repeats)
+    letters, repeats, unit = list(plan.sections), list(plan.repeats), unit_bars(plan.bars)
     first: dict[str, range] = {}
     start = 0
-    for letter, run in groupby(letters):
+    for letter, run in groupby(plan.sections):
         bars = range(start, start := start + len(list(run)))
         stated = first.setdefault(letter, bars)
         if stated is bars or letter == tokens.SECTIONS[-1]:
             continue
-        there = [bar - repeats[bar] - (bar - bars.start) for bar in bars if bar - repeats[bar] in stated]
-        begins = Counter(there).most_common(1)[0][0] if there else stated.start
+        offset = _offset(bars, stated, repeats, unit)
         for bar in bars:
-            source = begins + bar - bars.start
-            if not repeats[bar] and source in stated and bar < plan.bars - 2:
-                repeats[bar] = bar - source
-    return replace(plan, repeats=tuple(repeats))
+            own = stated.start + offset + bar - bars.start
+            wanted = repeats[bar] or bar < plan.bars - 2
+            if wanted and own in stated and _origin(bar, repeats) != _origin(own, repeats):
+                repeats[bar] = bar - own
+        if not any(repeats[bar] for bar in bars):
+            letters[bars.start : bars.stop] = letters[bars.start - 1] * len(bars)
+    return replace(plan, sections="".join(letters), repeats=tuple(repeats))
 
 
-def _at_home(entry: Entry, positions: tokens.Positions) -> bool:
-    """Whether a piece closes in its own key."""
-    return closes(tokens.decode(positions, entry.tempo)[-UNIT:], entry.key)
+def _offset(bars: range, stated: range, repeats: Sequence[int], unit: int) -> int:
+    """At which of its units the first statement of a section is taken up again: nearest to where most bars say."""
+    said = Counter(repeats[bar] for bar in bars if bar - repeats[bar] in stated)
+    place = bars.start - said.most_common(1)[0][0] - stated.start if said else 0
+    offsets = range(0, max(len(stated) - len(bars), 0) + 1, unit)
+    return min(offsets, key=lambda offset: abs(offset - place))
+
+
+def _origin(bar: int, repeats: Sequence[int]) -> int:
+    """The bar that a bar goes back to, from one that it resembles to the next."""
+    while repeats[bar]:
+        bar -= repeats[bar]
+    return bar
+
+
+def ending_of(entry: Entry, positions: tokens.Positions) -> Ending:
+    """How a piece of the corpus ends in its own key; open without one."""
+    end = tokens.decode(positions, entry.tempo)[-UNIT:]
+    if not entry.key or not tonic_last(end, entry.key):
+        return "open"
+    return "closed" if closes(end, entry.key) else "home"
 
 
 def bounds(pieces: Sequence[tokens.Positions]) -> Bounds:
@@ -222,7 +252,7 @@ def _from_json(fields: dict[str, Any]) -> Plan:
     beats, unit = prefix["meter"].split("/")
     prefix["meter"] = Meter(int(beats), int(unit))
     repeats, programs, scored, chords = (tuple(fields[name]) for name in ("repeats", "programs", "scored", "chords"))
-    return Plan(Prefix(**prefix), fields["sections"], repeats, programs, scored, bool(fields["closes"]), chords)
+    return Plan(Prefix(**prefix), fields["sections"], repeats, programs, scored, fields["ending"], chords)
 
 
 class Planner:

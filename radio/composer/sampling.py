@@ -61,3 +61,15 @@ def draw(
             edge += kept[i]
         drawn[r] = place
     return drawn
+
+
+def lean_within_octaves(logits: Numbers, lean: Numbers) -> None:
+    """Adds to the logits of the pitches, (128,), so that each octave stays as likely as it was.
+
+    Else a part whose notes are all made less likely would go wherever they are not.
+    """
+    for octave in range(0, len(logits), 12):
+        own = logits[octave : octave + 12]
+        before = np.logaddexp.reduce(own)
+        own += lean[octave : octave + 12]
+        own += before - np.logaddexp.reduce(own)

@@ -26,14 +26,16 @@ _MAJOR_PROFILE = (0.238, 0.006, 0.111, 0.006, 0.137, 0.094, 0.016, 0.214, 0.009,
 _MINOR_PROFILE = (0.220, 0.006, 0.104, 0.123, 0.019, 0.103, 0.012, 0.214, 0.062, 0.022, 0.061, 0.052)
 
 
-def _profiles() -> Weights:
-    rows = np.array([np.roll(profile, tonic) for profile in (_MAJOR_PROFILE, _MINOR_PROFILE) for tonic in range(12)])
-    rows -= rows.mean(axis=1, keepdims=True)
-    unit: Weights = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+_SHARES = np.array([np.roll(profile, tonic) for profile in (_MAJOR_PROFILE, _MINOR_PROFILE) for tonic in range(12)])
+
+
+def _unit(rows: Weights) -> Weights:
+    centred = rows - rows.mean(axis=1, keepdims=True)
+    unit: Weights = centred / np.linalg.norm(centred, axis=1, keepdims=True)
     return unit
 
 
-_PROFILES = _profiles()  # (24, 12)
+_PROFILES = _unit(_SHARES)  # (24, 12)
 
 
 def _number(key: str) -> int:
@@ -90,6 +92,26 @@ def estimate(music: Sequence[Bar] | Weights) -> tuple[str, float]:
     order = np.argsort(-scores, kind="stable")
     margin = float(scores[order[0]] - scores[order[1]])
     return KEYS[int(order[0])], min(max(margin, 0.0), 1.0)
+
+
+def profile(key: str) -> Weights:
+    """(12,) how much of its music each pitch class has in a key, from C; the sum is 1.
+
+    Raises:
+        ValueError: not the name of a key.
+    """
+    found: Weights = _SHARES[_number(key)] / _SHARES[_number(key)].sum()
+    return found
+
+
+def misfit(sounding: Weights, key: str) -> float:
+    """By how much the profile that fits best correlates better with pitch-class weights (12,) than `key`'s, 0 to 2.
+
+    Raises:
+        ValueError: not the name of a key.
+    """
+    scores = _correlation(sounding)
+    return float(scores.max() - scores[_number(key)])
 
 
 def _ending(bars: Sequence[Bar]) -> Weights:

@@ -142,8 +142,13 @@ def cadences(bars: Sequence[Bar]) -> float:
 def tonic_end(bars: Sequence[Bar]) -> float:
     """1 where the last bass note is the tonic of the piece's key, else 0; nan without notes."""
     key = keys.estimate(keys.weights(bars))[0]
+    return float(tonic_last(bars, key)) if key else float("nan")
+
+
+def tonic_last(bars: Sequence[Bar], key: str) -> bool:
+    """Whether the last bass note is the tonic of a key."""
     line = bass_line(bars)
-    return float(line[-1] % 12 == keys.tonic(key)) if key and line else float("nan")
+    return bool(line) and line[-1] % 12 == keys.tonic(key)
 
 
 def dissonance(bars: Sequence[Bar]) -> float:
