@@ -138,7 +138,8 @@ def test_every_bar_of_a_section_that_returns_resembles_one_of_its_first_statemen
     prefix = Prefix("bach", meter=Meter(4, 4), tempo=100.0)
     plan = planner.returning(planner.Plan(prefix, "AABBAACCAA", (0, 0, 0, 0, 4, 0, 0, 0, 0, 0), ()))
     assert plan.repeats == (0, 0, 0, 0, 4, 4, 0, 0, 0, 0)
-    assert plan.sections == "AABBAACCCC"  # an ending that resembles nothing is no return
+    assert plan.sections == "AABBAACCCC"  # an ending that resembles nothing, or the bar before it, is no return
+    assert planner.returning(replace(plan, sections="AABBAACCCA", repeats=(0,) * 9 + (1,))).sections == "AABBAACCCC"
     assert planner.returning(replace(plan, sections="AABBAACCAA", repeats=(0,) * 9 + (8,))).repeats[8:] == (0, 8)
     later = planner.returning(planner.Plan(prefix, "AAAABBAABB", (0, 0, 0, 0, 0, 0, 4, 0, 0, 0), ()))
     assert later.repeats[6:8] == (4, 4)  # with its neighbour, at the first statement's second unit

@@ -155,13 +155,15 @@ def returning(plan: Plan) -> Plan:
         stated = first.setdefault(letter, bars)
         if stated is bars or letter == tokens.SECTIONS[-1]:
             continue
-        offset = _offset(bars, stated, repeats, unit)
+        offset, heard = _offset(bars, stated, repeats, unit), False
         for bar in bars:
             own = stated.start + offset + bar - bars.start
-            wanted = repeats[bar] or bar < plan.bars - 2
-            if wanted and own in stated and _origin(bar, repeats) != _origin(own, repeats):
+            if own not in stated:
+                continue
+            if _origin(bar, repeats) != _origin(own, repeats) and (repeats[bar] > 1 or bar < plan.bars - 2):
                 repeats[bar] = bar - own
-        if not any(repeats[bar] for bar in bars):
+            heard |= _origin(bar, repeats) == _origin(own, repeats)
+        if not heard:
             letters[bars.start : bars.stop] = letters[bars.start - 1] * len(bars)
     return replace(plan, sections="".join(letters), repeats=tuple(repeats))
 
