@@ -17,6 +17,7 @@ from radio.music.score import BEAT, DRUMS, Bar, Meter, Note, Piece, Prefix
 from radio.settings import ChannelConfig, PerformerConfig
 from radio.studio.performer import DRUM_LANE, EARLY, PEDAL, Performed, Performer
 from radio.studio.scale import plan, write
+from radio.studio.touch import WIDEST
 
 RATE = 48000
 STRICT = PerformerConfig(dynamics=0, rubato=0, ritardando=0, humanize=0)
@@ -164,17 +165,32 @@ def test_the_melody_sings_above_its_chord_and_downbeats_are_stressed() -> None:
     assert velocity[down, 64] > velocity[off, 64]
 
 
+def spreading(spread: int) -> list[Bar]:
+    """Bars whose velocities have that standard deviation."""
+    return [
+        replace(bar, notes=tuple(replace(n, velocity=64 + spread * (-1) ** i) for i, n in enumerate(bar.notes)))
+        for bar in crotchets(32)
+    ]
+
+
+def velocities(bars: list[Bar], dynamics: float) -> list[int]:
+    own = channel(replace(STRICT, dynamics=dynamics))
+    return [note.velocity for note in notes_of(perform(own, piece(bars)))]
+
+
 def test_music_with_dynamics_of_its_own_is_shaped_less() -> None:
     def added(spread: int) -> float:
-        written = [
-            replace(bar, notes=tuple(replace(n, velocity=64 + spread * (-1) ** i) for i, n in enumerate(bar.notes)))
-            for bar in crotchets(32)
-        ]
-        own = channel(replace(STRICT, dynamics=1.0))
-        played = [note.velocity for note in notes_of(perform(own, piece(written)))]
+        written = spreading(spread)
+        played = velocities(written, 1.0)
         return float(np.std(np.array(played) - [note.velocity for bar in written for note in bar.notes]))
 
-    assert 0 < added(20) < 0.4 * added(0)
+    assert 0 < added(14) < 0.4 * added(0)
+
+
+def test_extremes_further_apart_than_anybody_plays_them_are_drawn_together_unless_all_is_to_be_as_written() -> None:
+    assert np.std(velocities(spreading(30), 1.0)) == pytest.approx(WIDEST, rel=0.15)
+    assert np.std(velocities(spreading(30), 0.5)) == pytest.approx((30 + WIDEST) / 2, rel=0.15)
+    assert set(velocities(spreading(30), 0.0)) == {34, 94}
 
 
 def test_a_channel_plays_on_other_programs_and_at_another_pitch_but_drums_stay() -> None:

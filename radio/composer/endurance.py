@@ -1,7 +1,8 @@
 """Endurance: hours of a channel's music, composed off the air, and whether it collapses, drifts or loses its style.
 
-A channel is composed in several streams at once, each as it would be on the air from its sign-on on. Its result is
-written as soon as it is there, so that a run that was stopped goes on where it was.
+A channel is composed in several streams at once, each as it would be on the air from its sign-on on; channels are
+composed side by side, each on a core. A result is written as soon as it is there, so that a run that was stopped goes
+on where it was.
 """
 
 from __future__ import annotations
@@ -9,9 +10,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
+from queue import Queue
 from typing import Any
+
+import torch
 
 from radio.composer import guard, weights
 from radio.composer.compose import streams
@@ -29,6 +35,11 @@ MOST, STREAM = 16, 1.25
 """Streams that a channel is composed in, and the hours that each is to last at least."""
 ENDLESS = 1_000_000
 """Pieces, more than any run has."""
+LOOK = 1.0
+"""Seconds from one look at how far the channels are to the next."""
+
+Told = Callable[[str, float], None]
+"""Is given a channel and the seconds of its music composed since the last call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +87,8 @@ def run(
     *,
     guarded: bool = True,
     ear: Ear | None = None,
-    progress: Callable[[str, float], None] = lambda channel, seconds: None,
+    workers: int = 1,
+    progress: Told = lambda channel, seconds: None,
 ) -> dict[str, Endurance]:
     """Composes so many hours for each channel and writes what became of it to `out`, a JSON file.
 
@@ -84,7 +96,7 @@ def run(
 
     Args:
         ear: says what excerpts are taken for.
-        progress: told the channel and the seconds of music composed since it was last told.
+        workers: how many channels are composed side by side.
 
     Raises:
         MissingError, ModelError: the model cannot be used, or there are no limits for a channel's style.
@@ -92,24 +104,33 @@ def run(
     of = {"model": weights.digest(model), "hours": hours, "seed": seed, "guarded": guarded}
     known = _known(out, of)
     limits = guard.load(model).limits
-    for channel in channels:
-        if channel.name in known:
-            progress(channel.name, 3600 * hours)
-            continue
-        style = channel.prefix.style
-        if style not in limits:
-            raise ModelError(f"{model}: no limits of the style {style!r}, wanted those of every channel's style")
-        made = _compose(model, channel, hours, seed, guarded, progress)
-        own = judge([piece for _, piece in made], limits[style])
-        if ear is not None:
-            rows = sorted({row for row, _ in made})
-            own = replace(own, taken=ear.taken([[piece for row, piece in made if row == one] for one in rows]))
-        known[channel.name] = own
-        fields = plain({**of, "channels": known, "survival": lasting(list(known.values()))})
-        partial = out.with_suffix(".part")
-        partial.write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
-        partial.replace(out)
+    for style in {channel.prefix.style for channel in channels} - limits.keys():
+        raise ModelError(f"{model}: no limits of the style {style!r}, wanted those of every channel's style")
+    for name in {channel.name for channel in channels} & known.keys():
+        progress(name, 3600 * hours)
+    context = get_context("spawn")
+    with context.Manager() as manager, ProcessPoolExecutor(workers, mp_context=context) as pool:
+        told = manager.Queue()
+        tasks = {
+            pool.submit(_endured, model, own, hours, seed, guarded, limits[own.prefix.style], ear, told): own.name
+            for own in channels
+            if own.name not in known
+        }
+        while tasks:
+            done, _ = wait(tasks, timeout=LOOK, return_when=FIRST_COMPLETED)
+            while not told.empty():
+                progress(*told.get())
+            for task in done:
+                known[tasks.pop(task)] = task.result()
+                _write(out, of, known)
     return known
+
+
+def _write(out: Path, of: dict[str, Any], known: dict[str, Endurance]) -> None:
+    fields = plain({**of, "channels": dict(sorted(known.items())), "survival": lasting(list(known.values()))})
+    partial = out.with_suffix(".part")
+    partial.write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
+    partial.replace(out)
 
 
 def _known(out: Path, of: dict[str, Any]) -> dict[str, Endurance]:
@@ -121,13 +142,28 @@ def _known(out: Path, of: dict[str, Any]) -> dict[str, Endurance]:
     return {name: Endurance(**own) for name, own in fields["channels"].items()}
 
 
-def _compose(
+def _endured(
     model: Path,
     channel: ChannelConfig,
     hours: float,
     seed: int,
     guarded: bool,
-    progress: Callable[[str, float], None],
+    limits: Limits,
+    ear: Ear | None,
+    told: Queue[tuple[str, float]],
+) -> Endurance:
+    """What became of one channel; on one core."""
+    torch.set_num_threads(1)
+    made = _compose(model, channel, hours, seed, guarded, lambda *news: told.put(news))
+    own = judge([piece for _, piece in made], limits)
+    if ear is None:
+        return own
+    rows = sorted({row for row, _ in made})
+    return replace(own, taken=ear.taken([[piece for row, piece in made if row == one] for one in rows]))
+
+
+def _compose(
+    model: Path, channel: ChannelConfig, hours: float, seed: int, guarded: bool, progress: Told
 ) -> list[tuple[int, tuple[Bar, ...]]]:
     """Whole pieces, each with its stream, as they are finished, until there are so many hours of them."""
     pieces: list[tuple[int, tuple[Bar, ...]]] = []

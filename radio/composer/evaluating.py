@@ -159,7 +159,7 @@ def evaluate_hours(
     with bar(count=False) as progress:
         task = progress.add_task("music", total=3600 * hours * len(channels))
         found = endurance.run(
-            model, channels, hours, seed, target, guarded=guarded, ear=ear,
+            model, channels, hours, seed, target, guarded=guarded, ear=ear, workers=os.cpu_count() or 1,
             progress=lambda name, seconds: progress.update(task, advance=seconds, description=name),
         )  # fmt: skip
     table = Table(title=f"{hours:g} hours of each channel, {'guarded' if guarded else 'unguarded'}")
