@@ -26,9 +26,9 @@ def short(name: str) -> ChannelConfig:
     return channel(name, bars=(4, 4))
 
 
-def hours(count: int, *, low: int = 48) -> list[list[Bar]]:
-    """Pieces of 38 s."""
-    return [tune(seed, low=low) for seed in range(count)]
+def hours(count: int, *, low: int = 48) -> list[tuple[int, list[Bar]]]:
+    """Pieces of 38 s, of one stream."""
+    return [(0, tune(seed, low=low)) for seed in range(count)]
 
 
 def test_music_that_goes_on_as_it_began_neither_collapses_nor_drifts() -> None:
@@ -39,9 +39,15 @@ def test_music_that_goes_on_as_it_began_neither_collapses_nor_drifts() -> None:
 
 def test_a_loop_is_a_collapse_and_is_timed() -> None:
     stuck = [tune(90)[0]] * 40
-    found = endurance.judge([*hours(10), stuck], LIMITS)
+    found = endurance.judge([*hours(10), (0, stuck)], LIMITS)
     assert found.collapses["loop"] == 1
     assert found.first == pytest.approx(10 * 38.4 / 3600, abs=0.02)
+
+
+def test_bars_of_two_streams_make_no_loop_together() -> None:
+    half = [tune(90)[0]] * 4
+    assert endurance.judge([(0, half), (0, half)], LIMITS).collapses["loop"] == 1
+    assert "loop" not in endurance.judge([(0, half), (1, half)], LIMITS).collapses
 
 
 def test_music_that_climbs_has_drifted() -> None:

@@ -14,6 +14,7 @@ from radio.composer.home import Home, stray
 from radio.composer.kit.harmony import UNIT, closes, tonic_last
 from radio.composer.planner import Ending, Plan
 from radio.composer.scoring import Scoring
+from radio.composer.steady import Steady
 from radio.composer.texture import Texture, bias
 from radio.composer.window import Position
 from radio.music import keys
@@ -65,7 +66,8 @@ class Draft:
         return (*self.before, *self.piece.bars)
 
     def leans(self, wishes: SamplingConfig, closing: Closing, insisting: int = 0) -> tuple[Lean, ...]:
-        """What the bar leans on: the bar it is to resemble, who is to play in it, how thick it is, its key, a close.
+        """What the bar leans on: the bar it is to resemble, who is to play in it, how thick it is, its key, a close;
+        and what its style keeps within.
 
         Args:
             closing: what endings of the style have.
@@ -86,6 +88,8 @@ class Draft:
         if wishes.cadence and self.ending != "open" and bar.left <= REACH:
             strength = wishes.cadence
             found.append(Cadence(closing, key, bar.left, bar.meter.ticks, strength, strength * (1 + insisting)))
+        if steadying := Steady(self.heard):
+            found.append(steadying)
         return tuple(found)
 
     def left_open(self, bar: Bar) -> bool:

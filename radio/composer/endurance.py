@@ -51,26 +51,37 @@ class Endurance:
     collapses: dict[str, int]
     """Events by kind."""
     first: float | None
-    """Hours until the first; None if there was none."""
+    """Hours until the first, its streams taken one after the other; None if there was none."""
     drifted: dict[str, float]
     """Features that moved away from the first half hour, with their change an hour."""
     taken: dict[str, list[str]] | None = None
     """What excerpts of its streams are taken for, by minute; None: nobody asked."""
 
 
-def judge(pieces: Sequence[Sequence[Bar]], limits: Limits) -> Endurance:
-    """What became of a channel that played these pieces one after the other."""
-    bars = [bar for piece in pieces for bar in piece]
-    seconds = sum(bar.seconds for bar in bars)
-    events = collapses(bars, limits)
-    moved = drift(pieces) if seconds >= SHORTEST else ()
+def judge(made: Sequence[tuple[int, Sequence[Bar]]], limits: Limits) -> Endurance:
+    """What became of a channel: each piece with the number of its stream, in the order in which they were finished.
+
+    Collapses are looked for in each stream, drift in all of them abreast.
+    """
+    events: list[tuple[float, str]] = []
+    seconds = 0.0
+    for stream in _by_stream(made):
+        bars = [bar for piece in stream for bar in piece]
+        events += [(seconds + event.seconds, event.kind) for event in collapses(bars, limits)]
+        seconds += sum(bar.seconds for bar in bars)
+    moved = drift([piece for _, piece in made]) if seconds >= SHORTEST else ()
     return Endurance(
         round(seconds / 3600, 3),
-        len(pieces),
-        dict(Counter(event.kind for event in events)),
-        round(events[0].seconds / 3600, 3) if events else None,
+        len(made),
+        dict(Counter(kind for _, kind in events)),
+        round(min(events)[0] / 3600, 3) if events else None,
         {own.feature: round(own.slope, 4) for own in moved if own.drifted},
     )
+
+
+def _by_stream(made: Sequence[tuple[int, Sequence[Bar]]]) -> list[list[Sequence[Bar]]]:
+    """The pieces of each stream."""
+    return [[piece for row, piece in made if row == stream] for stream in sorted({row for row, _ in made})]
 
 
 def lasting(found: Sequence[Endurance]) -> Survival:
@@ -155,11 +166,8 @@ def _endured(
     """What became of one channel; on one core."""
     torch.set_num_threads(1)
     made = _compose(model, channel, hours, seed, guarded, lambda *news: told.put(news))
-    own = judge([piece for _, piece in made], limits)
-    if ear is None:
-        return own
-    rows = sorted({row for row, _ in made})
-    return replace(own, taken=ear.taken([[piece for row, piece in made if row == one] for one in rows]))
+    own = judge(made, limits)
+    return own if ear is None else replace(own, taken=ear.taken(_by_stream(made)))
 
 
 def _compose(

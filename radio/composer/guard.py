@@ -63,12 +63,17 @@ class Heard:
     recent: tuple[Bar, ...] = ()
     """The last bars, one fewer than density and entropy are taken over."""
     outside: Mapping[str, int] = field(default_factory=dict)
-    """Bars in a row for which density and entropy have been outside the limits."""
+    """Bars in a row for which density and entropy have been above the limits, or as a negative number below them."""
     quiet: float = 0.0
     """Seconds since the last sound's end, at the end of the last bar; negative while one lasts."""
     watch: Watch = field(default_factory=Watch)
     again: Watch = field(default_factory=Watch)
     """The same, for what the channel has played."""
+
+    def kept(self) -> Heard:
+        """What the piece after one that had to be ended is to know of it: that it will be warned at once."""
+        outside = {kind: min(max(bars, 1 - SPAN), SPAN - 1) for kind, bars in self.outside.items()}
+        return Heard(recent=self.recent, outside=outside)
 
 
 class Guard:
@@ -131,8 +136,9 @@ class Guard:
             ("density", density, self.limits.density),
             ("entropy", entropy, self.limits.entropy),
         ):
-            outside[kind] = heard.outside.get(kind, 0) + 1 if value < low or value > high else 0
-            if outside[kind] == SPAN:
+            before = heard.outside.get(kind, 0)
+            outside[kind] = max(before, 0) + 1 if value > high else min(before, 0) - 1 if value < low else 0
+            if abs(outside[kind]) == SPAN:
                 faults.append(kind)
             elif outside[kind] and outside[kind] % (2 * SPAN) == 0:
                 faults.append("collapse")

@@ -19,7 +19,7 @@ import numpy as np
 
 from radio.composer.draft import Draft, bar_rng, continued
 from radio.composer.engine import Engine, Lean, Row, Sampling
-from radio.composer.guard import KINDS, OPEN, STUTTER, Guard
+from radio.composer.guard import KINDS, OPEN, STUTTER, Guard, Heard
 from radio.composer.originality import Certificate
 from radio.composer.planner import RECENT, Planner, Style
 from radio.composer.window import Context, Position
@@ -56,6 +56,9 @@ CLOSE = 2
 """Bars in which a piece is brought to its end."""
 FAR = 64
 """Bars left that an endless channel's bar lines show at least: no end is in sight."""
+ASTRAY = 2
+"""Bars that density or entropy are outside the limits for, after which no bar resembles an earlier one: that would be
+more of the same."""
 CARRIED = 8
 """Bars of the piece before that the next one of an endless channel goes on from."""
 
@@ -142,6 +145,8 @@ class Writer:
         self.draft: Draft | None = None
         self.carried: tuple[Bar, ...] = ()
         """Bars that the next piece goes on from."""
+        self.heard = Heard()
+        """What is kept in mind of a piece that had to be ended: the next one is not to begin as it went on."""
         self.recent: deque[Prefix] = deque(maxlen=RECENT)
         """Of the piece under way and of those before it."""
         self.repairs: Counter[str] = Counter()
@@ -187,7 +192,7 @@ class Writer:
         """Goes on with `piece` after its bars; one that has ended is not taken up.
 
         It goes on as it would have, but for a piece of which the guard had taken the earlier bars out of sight, and
-        one that had the piece before it in sight.
+        one that had the piece before it in sight or in mind.
 
         Its last bar is put back as if just written, so that the draw of the bar line after it, which holds the
         next bar's tempo, comes out as it did.
@@ -213,7 +218,7 @@ class Writer:
     def skip(self) -> None:
         """Drops the piece and the queue."""
         self.queue.clear()
-        self.draft, self.carried = None, ()
+        self.draft, self.carried, self.heard = None, (), Heard()
 
     def _open(self, seed: int) -> None:
         """Plans, names and announces the next piece."""
@@ -226,7 +231,7 @@ class Writer:
         self.numbers.add(base(title))
         piece = Piece(plan.prefix, title, number=self.numbers.total, seed=seed)
         self.queue.append(piece)
-        self._place(Draft(piece, plan, plan.bar(0), before=self.carried))
+        self._place(Draft(piece, plan, plan.bar(0), before=self.carried, heard=self.heard))
 
     def _place(self, draft: Draft) -> Row:
         """Puts a piece into the engine's row: its bars so far, and the line of the bar that comes next."""
@@ -288,10 +293,13 @@ class Writer:
             self.certificate = self.guard.finish(draft.heard, draft.piece)
             # What the guard put an end to is not to be gone on from.
             self.carried = draft.piece.bars[-CARRIED:] if self.endless and not draft.stopped else ()
+            self.heard = draft.heard.kept() if draft.stopped else Heard()
             self.draft = None
             return None
         tempo = draft.piece.prefix.tempo
         planned = draft.plan.bar(len(draft.piece.bars))
+        if any(abs(bars) >= ASTRAY for bars in draft.heard.outside.values()):
+            planned = replace(planned, repeat=0)
         line = (position[0], position[1], *tokens.bar_line(self._shown(planned), tempo)[2:])
         # What lies further back than a bar line can say is returned to all the same.
         draft.bar = replace(tokens.decode_bar_line(line, tempo), left=planned.left, repeat=planned.repeat)
