@@ -1,12 +1,17 @@
 """Positions a second by batch size, and how many channels that is enough for. One thread, nothing else running.
 
-The floor is the time in which one thread reads the weights, and the keys and values of the rows, once from memory.
+    python benchmarks/bench_composer.py [MODEL ...]
+
+The models are measured one after the other; the default is the station's. The floor is the time in which one thread
+reads the weights, and the keys and values of the rows, once from memory.
 """
 
 from __future__ import annotations
 
+import argparse
 import time
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,7 +20,7 @@ from measuring import show
 from radio.composer.composer import Composer
 from radio.composer.decoding import Compiled
 from radio.composer.writer import advance
-from radio.config import load
+from radio.config import Config, load
 from radio.music.score import Bar
 
 BATCHES = (1, 4, 8, 16)
@@ -58,8 +63,16 @@ def held(composer: Composer, batch: int) -> float:
 
 def main() -> None:
     config = load(None)
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0] if __doc__ else "")
+    parser.add_argument("models", type=Path, nargs="*", default=[config.station.model], metavar="MODEL")
+    for model in parser.parse_args().models:
+        measure(model, config)
+
+
+def measure(model: Path, config: Config) -> None:
+    """Prints a model's table."""
     names = list(config.channels)
-    composer = Composer(config.station.model, list(config.channels.values()), seed=1, device="cpu", threads=1)
+    composer = Composer(model, list(config.channels.values()), seed=1, device="cpu", threads=1)
     rows: list[list[object]] = []
     rates = needed(composer)
     mean = sum(rates.values()) / len(rates)
@@ -77,7 +90,7 @@ def main() -> None:
         floor = (weights + held(composer, batch)) / speed
         rows.append([batch, 1000 * took, batch / took, batch / took / mean, 1000 * floor, took / floor])
     show(
-        f"composer, {torch.get_num_threads()} thread",
+        f"{model}, {torch.get_num_threads()} thread",
         ["batch", "ms a step", "positions/s", "channels", "floor ms", "× floor"],
         rows,
     )
