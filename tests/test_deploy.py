@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 
 import pytest
 import yaml
-from aiohttp import ClientSession
+from aiohttp import ClientResponse, ClientSession
 
 from onair import arguments, listening, radio
 from ports import answers, free_port
@@ -152,6 +152,21 @@ async def running(port: int, *command: str) -> AsyncIterator[None]:
         await asyncio.wait_for(process.wait(), 20)
 
 
+@asynccontextmanager
+async def relayed(session: ClientSession, url: str) -> AsyncIterator[ClientResponse]:
+    """The answer of a relay's mount, which Icecast sets up some time after it listens: till then it knows none."""
+    async with asyncio.timeout(60):
+        while True:
+            answer = await session.get(url)
+            if answer.status != 404:
+                break
+            answer.close()
+            await asyncio.sleep(0.1)
+    async with answer:
+        assert answer.status == 200
+        yield answer
+
+
 def nginx(folder: Path, radio_port: int) -> tuple[int, int, list[str]]:
     """Ports for http and https, and the command of an nginx with our files and a certificate of the test's own."""
     make(folder, "nginx")
@@ -225,8 +240,7 @@ async def test_icecast_relays_what_the_radio_plays(tmp_path: Path) -> None:
         own.write_bytes(ElementTree.tostring(tree))
         async with listening(address) as listeners, running(port, str(ICECAST), "-c", str(own)):
             await listeners.all_live()
-            async with ClientSession() as session, session.get(f"http://127.0.0.1:{port}/bach.mp3") as answer:
-                assert answer.status == 200
+            async with ClientSession() as session, relayed(session, f"http://127.0.0.1:{port}/bach.mp3") as answer:
                 assert answer.headers["Content-Type"] == "audio/mpeg"
                 assert len(await answer.content.readexactly(4 * RATE // 3)) == 4 * RATE // 3
                 assert (await listeners.status())["listeners"] == 1
