@@ -182,6 +182,12 @@ class Listening:
         """Waits until every channel is live."""
         return await self.until(lambda s: {c["state"] for c in s["channels"].values()} == {"live"}, seconds)
 
+    async def all_ahead(self, lookahead: float, seconds: float = 120.0) -> dict[str, Any]:
+        """Waits until every channel is live and ahead by more than so many seconds, as it may be before."""
+        return await self.until(
+            lambda s: all(c["state"] == "live" and c["lookahead"] > lookahead for c in s["channels"].values()), seconds
+        )
+
     def close(self) -> None:
         for task in self._tasks:
             task.cancel()

@@ -113,7 +113,7 @@ async def on_air(tmp_path: Path, *names: str, monkeypatch: pytest.MonkeyPatch) -
         radio("serve", *arguments(tmp_path, *names)) as process,
         listening((await process.said(r"on air at (\S+)"))[1]) as own,
     ):
-        await own.until(lambda s: all(c["lookahead"] > 18 for c in s["channels"].values()), 120)
+        await own.all_ahead(18)
         yield own
 
 

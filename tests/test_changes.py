@@ -94,7 +94,7 @@ async def test_a_channel_is_added_changed_and_removed_and_other_listeners_hear_n
     piano, harp = (PIANO + MODEL, HARP + MODEL) if composer == "model" else (PIANO, HARP)
     async with serving(tmp_path, composer, bach=piano, folk=piano, jazz=piano) as station:
         own = station.own
-        before = await own.until(lambda s: all(c["lookahead"] > 18 for c in s["channels"].values()), 120)
+        before = await own.all_ahead(18)
         own.tune_in("/bach.mp3", "/folk.mp3", "/jazz.mp3")
         own.follow("folk")
         others = [one for path in ("/bach.mp3", "/folk.mp3") for one in await crowd(own.url, path, CROWD // 2)]

@@ -107,11 +107,11 @@ async def test_a_studio_that_is_killed_is_back_before_anyone_hears_it(tmp_path: 
     names = ("bach", "ragtime", "chopin", "lofi")
     words = arguments(tmp_path, *names, composer="model")
     async with radio("serve", *words) as process, listening(await on_air(process)) as own:
-        own_status = await own.until(lambda s: all(c["lookahead"] > LOOKAHEAD - 4 for c in s["channels"].values()), 120)
+        own_status = await own.all_ahead(LOOKAHEAD - 4)
         own.tune_in(*(f"/{name}.mp3" for name in names))
         own.follow("bach")
         await own.until(lambda s: s["listeners"] == len(names))
-        await own.until(lambda s: all(c["lookahead"] > LOOKAHEAD - 4 for c in s["channels"].values()))
+        await own.all_ahead(LOOKAHEAD - 4)
         os.kill(own_status["studio"]["pid"], signal.SIGKILL)
         killed = time.monotonic()
         await process.said("killed by SIGKILL")
@@ -143,12 +143,11 @@ async def test_a_studio_held_down_for_a_minute_is_covered_by_an_encore(tmp_path:
     words = [*arguments(tmp_path, *names), "--set", f"link={tmp_path / 'link.sock'}"]
     async with radio("air", *words) as air, listening(await on_air(air)) as own:
         async with radio("studio", *words) as studio:
-            await own.all_live()
-            await own.until(lambda s: all(c["lookahead"] > LOOKAHEAD - 4 for c in s["channels"].values()))
+            await own.all_ahead(LOOKAHEAD - 4)
             await own.until(lambda s: s["channels"]["folk"]["frame"] > 40 * RATE)  # a piece has been finished
             own.tune_in("/ragtime.mp3", "/folk.mp3")
             await own.until(lambda s: s["listeners"] == 2)
-            await own.until(lambda s: all(c["lookahead"] > LOOKAHEAD - 4 for c in s["channels"].values()))
+            await own.all_ahead(LOOKAHEAD - 4)
             studio.process.kill()
             await studio.ended(10)
         down = time.monotonic()
