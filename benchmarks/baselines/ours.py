@@ -24,6 +24,8 @@ from radio.music.score import Prefix
 
 SHAPE = ModelConfig()
 """What `radio train` begins with, and the trunk of the flat tokens."""
+SHORT = ModelConfig(layers=3)
+"""Of a short training: more layers would see less music in it."""
 BATCH = 8
 """Windows a step: fewer than of a long training, since in a short one steps are what there is too little of."""
 CELL = 6144
@@ -38,14 +40,20 @@ def train(
     *,
     resume: bool = False,
     report: Report = silent,
-    shape: ModelConfig = SHAPE,
+    shape: ModelConfig = SHORT,
+    fuse: bool = True,
 ) -> Progress:
-    """Trains a model of ours as `radio train` does, but on the clock of the baselines and in small batches."""
+    """Trains a model of ours as `radio train` does, but on the clock of the baselines and in small batches.
+
+    `fuse`: compiles first, which needs a C++ compiler.
+    """
     torch.manual_seed(seed)
     config = TrainConfig(minutes=minutes, seed=seed, batch=BATCH)
     trainer = Trainer(corpus, Transformer(shape), config, out, clock=BUSY)
     if resume:
         trainer.resume()
+    if fuse:
+        trainer.fuse()
     trainer.run(lambda standing, _: report(standing))
     planner.save(out, corpus)
     guard.save(out, corpus)
