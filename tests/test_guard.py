@@ -216,6 +216,15 @@ def test_after_every_remedy_a_bar_passes() -> None:
     assert made.repairs["passed"] == 1
 
 
+def test_a_silence_that_nothing_mends_is_the_pieces_last_bar() -> None:
+    _, mended, made = written(Strict(3, 6, "silence"))
+    assert [bar.left for bar in mended[3:]] == [1]
+    assert made.repairs == {"silence": 6, "redrawn": 3, "anchored": 1, "ended": 1, "last": 1}
+    _, mended, made = written(Strict(3, 100, "silence"), bars=(8, 8))
+    assert len(mended) == 8
+    assert made.repairs["passed"] == 1
+
+
 def test_the_same_seed_is_mended_the_same_way() -> None:
     assert written(Strict(2, 4))[1] == written(Strict(2, 4))[1]
 

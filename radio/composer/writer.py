@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 SLOT_FIELDS = ("onset", "program", "pitch", "duration", "velocity")
 COLDEST = 0.01
 """Temperature 0 is drawn at this: the likeliest wins."""
-REDRAWN, ANCHORED, ENDED, CLOSED = "redrawn", "anchored", "ended", "closed"
+REDRAWN, ANCHORED, ENDED, CLOSED, LAST = "redrawn", "anchored", "ended", "closed", "last"
 REMEDIES = defaultdict(
     lambda: (REDRAWN, REDRAWN, REDRAWN, ANCHORED, ENDED),
     {
@@ -47,7 +47,8 @@ REMEDIES = defaultdict(
 )
 """What is done with a bar that the guard refuses, by its fault, from one refusal to the next: it is drawn again,
 hotter; with the last ANCHOR bars alone before it; as the last but CLOSE - 1 of its piece; with a stronger cadence.
-After that it passes. Music that has been too thin or too full for some bars is not mended by one bar."""
+After that it passes; but a silent one is drawn as the last of its piece, where silence is no fault. Music that has been
+too thin or too full for some bars is not mended by one bar."""
 HOTTER = 1.1
 """Times the temperature, with each time that a bar is drawn again."""
 ANCHOR = 4
@@ -237,7 +238,7 @@ class Writer:
         """Puts a piece into the engine's row: its bars so far, and the line of the bar that comes next."""
         self.draft, piece = draft, draft.piece
         hotter = HOTTER**draft.attempts if draft.remedy == REDRAWN else 1.0
-        bars = piece.bars[-ANCHOR:] if draft.remedy in (ANCHORED, ENDED) else draft.behind
+        bars = piece.bars[-ANCHOR:] if draft.remedy in (ANCHORED, ENDED, LAST) else draft.behind
         shown = [self._shown(bar) for bar in bars]
         written = [tuple(p) for p in tokens.encode(shown, piece.prefix.tempo, ended=False).tolist()]
         written.append(tokens.bar_line(self._shown(draft.bar), piece.prefix.tempo))
@@ -311,14 +312,20 @@ class Writer:
         heard, fault = self.guard.judge(draft.heard, bar)
         fault = fault or (self._departs(draft, bar) if self.guard.limits else "")
         if fault and len(draft.piece.bars) >= draft.given:
-            remedies = [remedy for remedy in REMEDIES[fault] if self.may_end or remedy != ENDED]
-            draft.remedy = remedies[draft.attempts] if draft.attempts < len(remedies) else ""
+            draft.remedy = self._remedy(draft, fault)
             self.repairs.update((fault, draft.remedy or "passed"))
             if draft.remedy:
                 self._again(draft)
                 return False
         draft.heard, draft.attempts, draft.remedy = heard, 0, ""
         return True
+
+    def _remedy(self, draft: Draft, fault: str) -> str:
+        """What is to be done about a bar's fault; "" for nothing more. Other faults may have had it drawn again."""
+        remedies = [remedy for remedy in REMEDIES[fault] if self.may_end or remedy != ENDED]
+        if draft.attempts < len(remedies):
+            return remedies[draft.attempts]
+        return LAST if fault == "silence" and self.may_end and draft.bar.left > 1 else ""
 
     def _departs(self, draft: Draft, bar: Bar) -> str:
         """How a bar departs from what was planned, as a fault; "" if it does not."""
@@ -331,8 +338,8 @@ class Writer:
         draft.attempts += 1
         draft.notes.clear()
         done = len(draft.piece.bars)
-        if draft.remedy == ENDED:
-            draft.plan, draft.stopped = draft.plan.cut(done + CLOSE), True
+        if draft.remedy in (ENDED, LAST):
+            draft.plan, draft.stopped = draft.plan.cut(done + (CLOSE if draft.remedy == ENDED else 1)), True
         # What is refused may be the very thing that comes back: only at first is that asked for again.
         repeat = draft.bar.repeat if draft.attempts == 1 else 0
         draft.bar = replace(draft.bar, left=draft.plan.bars - done, repeat=repeat)
