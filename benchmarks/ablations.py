@@ -39,13 +39,19 @@ SAMPLING = (("guidance", 1.0), ("guidance", 1.5), ("guidance", 2.5), ("temperatu
 WHOLE = "as on the air"
 
 
+def unchanged(channel: ChannelConfig) -> ChannelConfig:
+    """The channel as it is."""
+    return channel
+
+
 @dataclass(frozen=True)
 class Variant:
     """A way to compose."""
 
     name: str
     model: Path
-    change: Callable[[ChannelConfig], ChannelConfig] = lambda channel: channel
+    change: Callable[[ChannelConfig], ChannelConfig] = unchanged
+    """Can be pickled, for the process that composes."""
     guarded: bool = True
 
 
