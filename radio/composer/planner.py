@@ -141,7 +141,8 @@ def save(folder: Path, corpus: Corpus, seed: int = 0) -> None:
 
 def returning(plan: Plan) -> Plan:
     """The plan, every bar of a section that returns resembling its own of the first statement, but for the last two
-    bars of the piece, which need resemble none; where those alone would return, the section before goes on.
+    bars of the piece, which need resemble none; where those alone would return, as less than it was, the section before
+    goes on.
 
     In human music some of a section's bars only recall it, others resemble one beside their own. But what is written
     from the plan follows it less closely, and of a section of which half the bars are others nobody hears that it
@@ -163,7 +164,7 @@ def returning(plan: Plan) -> Plan:
             if _origin(bar, repeats) != _origin(own, repeats) and (repeats[bar] > 1 or bar < plan.bars - 2):
                 repeats[bar] = bar - own
             heard |= _origin(bar, repeats) == _origin(own, repeats)
-        if not heard:
+        if not heard or (bars.start >= plan.bars - 2 and len(bars) < len(stated)):
             letters[bars.start : bars.stop] = letters[bars.start - 1] * len(bars)
     return replace(plan, sections="".join(letters), repeats=tuple(repeats))
 
