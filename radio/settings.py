@@ -157,6 +157,8 @@ class SamplingConfig:
     echo: Annotated[float, Within(0, 8)] = 4.0
     """How closely a bar follows the one that it is planned to resemble: e to this power is what the chances of the
     other's next note are multiplied by. 0: as closely as the model has it."""
+    returns: Annotated[float, Within(1, 8)] = 1.5
+    """Times as hard that a bar of a section that returns leans on its first statement: by them a form is heard."""
     cadence: Annotated[float, Within(0, 4)] = 1.0
     """How much the last bars of a piece that is to close lean on what such bars have in human music. 0: not at all."""
     home: Annotated[float, Within(0, 8)] = 4.0

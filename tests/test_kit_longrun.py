@@ -169,6 +169,13 @@ def test_a_group_of_flat_pieces_has_no_dynamics() -> None:
     assert not collapse.limits([flat, piece(2)]).dynamics
 
 
+def test_a_group_whose_pieces_are_flat_for_long_has_no_dynamics() -> None:
+    long = joined(run(8))
+    flat = [replace(b, notes=tuple(replace(n, velocity=64) for n in b.notes)) for b in long[: collapse.FLAT[1]]]
+    assert collapse.limits([long]).dynamics
+    assert not collapse.limits([[*long, *flat]]).dynamics
+
+
 def test_limits_go_through_json() -> None:
     limits = collapse.limits(run(5))
     assert collapse.Limits.from_dict(json.loads(json.dumps(limits.to_dict()))) == limits

@@ -147,6 +147,13 @@ def test_a_return_may_begin_with_a_later_unit_of_a_long_first_statement() -> Non
     assert kit.returns(lettered(("A", first), ("B", fresh(22)), ("A", fresh(21)))) == 1.0
 
 
+def test_bars_that_are_silent_both_times_do_not_tell_whether_a_section_returns() -> None:
+    silent, first, other = [Bar(COMMON, 100.0, ())] * 12, fresh(14), fresh(15)
+    assert kit.returns(lettered(("A", [*first, *silent]), ("B", other), ("A", [*first, *silent]))) == 1.0
+    assert kit.returns(lettered(("A", [*first, *silent]), ("B", other), ("A", [*silent, *first]))) == 0.0
+    assert kit.returning(lettered(("A", silent), ("B", other), ("A", silent))) == []
+
+
 def test_the_letter_that_stands_for_all_later_sections_has_no_returns() -> None:
     assert kit.returning(lettered(("H", fresh(1)), ("A", fresh(2)), ("H", fresh(3)))) == []
 

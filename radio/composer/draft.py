@@ -26,8 +26,6 @@ NEAREST = 2
 NEAR, FAINT = 16, 40
 """Bars back up to which the model follows a bar well, and further bars at which it needs as much help again. Without
 that bars resembled the one named by 0.9 at 16 bars, 0.7 at 32 and 0.6 at 56; `radio.music.form.similarity`."""
-RETURN = 1.5
-"""Times as hard that a bar of a section that returns leans on the one it is to resemble: by them a form is heard."""
 TONIC = 24
 """The lowest key of a bass's tonic, as a MIDI note."""
 FULL = 3
@@ -76,7 +74,7 @@ class Draft:
         found: list[Lean] = []
         bar, behind, plan, done = self.bar, self.behind, self.plan, len(self.piece.bars)
         if wishes.echo and NEAREST <= bar.repeat <= len(behind):
-            strength = wishes.echo * fading(bar.repeat) * (RETURN if plan.returns(done) else 1)
+            strength = wishes.echo * fading(bar.repeat) * (wishes.returns if plan.returns(done) else 1)
             found.append(Echo(behind[-bar.repeat], strength))
         if wishes.scoring and len(plan.programs) > 1 and plan.scored and plan.scored[done]:
             found.append(Scoring(plan.programs, plan.scored[done], wishes.scoring))

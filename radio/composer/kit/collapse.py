@@ -121,7 +121,7 @@ def limits(pieces: Sequence[Sequence[Bar]]) -> Limits:
     """What a group's human pieces keep within: the 0.5 to 99.5 percentiles of density and entropy over four bars.
 
     The bounds on loops, silences and held notes are the usual ones, or the 99.5 percentile of the pieces' longest where
-    that is more: house music loops, and organs hold. Dynamics are asked for where nine pieces in ten have them.
+    that is more: house music loops, and organs hold. Dynamics are asked for where nine pieces in ten are nowhere flat.
 
     Raises:
         ValueError: there are no notes.
@@ -136,14 +136,14 @@ def limits(pieces: Sequence[Sequence[Bar]]) -> Limits:
     loop = [max((length for _, length in rounds(cells(piece))), default=0) for piece in known]
     silence = [max((gap for _, gap in _silences(piece)), default=0.0) for piece in known]
     held = [max((n.duration / BEAT for notes in heard(piece) for n in notes), default=0.0) for piece in known]
-    spread = [float(spreads(piece, len(piece))[0]) >= FLAT[0] for piece in known]
+    spread = [float(spreads(piece, min(len(piece), FLAT[1])).min()) for piece in known]
     usual = Limits((float(density[0]), float(density[1])), (float(entropy[0]), float(entropy[1])))
     return replace(
         usual,
         loop=max(usual.loop, int(np.percentile(loop, 99.5))),
         silence=max(usual.silence, float(np.percentile(silence, 99.5))),
         held=max(usual.held, float(np.percentile(held, 99.5))),
-        dynamics=bool(np.mean(spread) >= 0.9),
+        dynamics=bool(np.mean(np.array(spread) >= FLAT[0]) >= 0.9),
     )
 
 

@@ -29,8 +29,8 @@ BANDS = ((2, 7), (8, 15), (16, 31), (32, 1_000_000))
 RETURNED = 0.5
 """Mean similarity of a section's bars to its first statement from which the section is heard to return.
 
-The annotation of the corpus draws its line at the same place, so that all 288 returns in 304 held-out human pieces
-pass. Of 101 returns whose piece's bars were shuffled under the same letters, 6 % do.
+The annotation of the corpus draws its line at the same place, so that all 284 returns in 337 held-out human pieces
+pass. Of as many whose piece's bars were shuffled under the same letters, 11 % do.
 """
 SIXTEENTH = BEAT // 4
 SLOTS = MAX_BAR // SIXTEENTH
@@ -235,7 +235,8 @@ def returning(bars: Sequence[Bar], alike: Likeness | None = None) -> list[float]
     """For each return of a section letter after another, the mean similarity of its bars to the first statement's.
 
     Where the first statement is the longer, the return may begin at any of its units. The last letter stands for all
-    sections past the seventh, so that its returns say nothing and are left out.
+    sections past the seventh, so that its returns say nothing and are left out; so do bars that are silent both times,
+    where a tone is held, and a return of nothing else.
     """
     similar = alike.form if alike else form.similarity(bars)
     starts = [index for index, bar in enumerate(bars) if not index or bar.section != bars[index - 1].section]
@@ -252,8 +253,16 @@ def returning(bars: Sequence[Bar], alike: Likeness | None = None) -> list[float]
         first, length = stated[letter]
         span = np.arange(min(stop - start, length))
         offsets = range(0, length - len(span) + 1, unit)
-        found.append(max(float(similar[start + span, first + offset + span].mean()) for offset in offsets))
+        likest = max(_likeness(similar, start + span, first + offset + span) for offset in offsets)
+        if likest >= 0:
+            found.append(likest)
     return found
+
+
+def _likeness(similar: Square, left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]) -> float:
+    """The mean similarity of bars to others, but for those of which both are silent; -1 if that leaves none."""
+    sounding = (similar[left, left] > 0) | (similar[right, right] > 0)
+    return float(similar[left, right][sounding].mean()) if sounding.any() else -1.0
 
 
 def returns(bars: Sequence[Bar], alike: Likeness | None = None) -> float:
