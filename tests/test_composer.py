@@ -145,6 +145,8 @@ def test_every_bar_of_a_section_that_returns_resembles_one_of_its_first_statemen
     assert later.repeats[6:8] == (4, 4)  # with its neighbour, at the first statement's second unit
     astray = planner.returning(planner.Plan(prefix, "AAAABBBBAABB", (0, 0, 0, 0, 0, 0, 0, 0, 7, 6, 7, 0), ()))
     assert astray.repeats[8:11] == (8, 8, 6)  # not bars beside its own, nor of another section
+    onwards = planner.returning(planner.Plan(prefix, "AAAABBBBAAAACC", (0, 1, 1, 1, 0, 0, 0, 0, 8, 1, 1, 1, 0, 0), ()))
+    assert onwards.repeats[8:12] == (8, 8, 8, 8)  # what went on as the bar before is not found again by going on
 
 
 def test_a_bar_of_a_section_that_returns_may_resemble_its_own_by_way_of_another() -> None:

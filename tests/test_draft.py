@@ -10,7 +10,7 @@ import pytest
 from models import ANYTHING, channel, model, writer
 from radio.composer import guard, planner
 from radio.composer.compose import of_length
-from radio.composer.draft import Draft
+from radio.composer.draft import ASTRAY, Draft
 from radio.composer.kit.collapse import Limits
 from radio.composer.planner import Plan
 from radio.composer.writer import advance
@@ -44,6 +44,28 @@ def test_a_bar_stutters_if_it_copies_the_one_before_and_that_was_not_planned(
 ) -> None:
     piece = Piece(PREFIX, "Begun", tuple(bar(pitch) for pitch in behind))
     assert Draft(piece, Plan(PREFIX, "A" * 9, (0,) * 9, ()), own).stutters(own) is stutters
+
+
+@pytest.mark.parametrize(
+    ("full", "back", "strays"),
+    [
+        (0, 2, False),  # nothing is amiss
+        (ASTRAY + 3, 2, True),  # fuller than may be, and so would that be
+        (ASTRAY + 3, 9, True),  # emptier, but not by enough
+        (ASTRAY + 3, 12, False),  # a rest
+        (ASTRAY + 3, 0, False),  # nothing is to come back
+        (ASTRAY + 3, 99, False),
+    ],
+)
+def test_music_strays_if_what_is_to_come_back_would_keep_it_outside_the_limits(
+    full: int, back: int, strays: bool
+) -> None:
+    own = guard.Guard("bach", replace(ANYTHING, density=(0.0, 0.8)), None)
+    behind = (*[bar(60, notes=0)] * 6, *[bar(60)] * 6, *[bar(60, notes=4)] * full)
+    draft = Draft(Piece(PREFIX, "Begun", behind), Plan(PREFIX, "A" * 30, (0,) * 30, ()), bar(60))
+    for one in behind:
+        draft.heard, _ = own.judge(draft.heard, one)
+    assert draft.strays(bar(60, back), own) is strays
 
 
 def test_a_drum_kit_may_go_on_as_it_does() -> None:

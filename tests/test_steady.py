@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from models import ANYTHING, channel, writer
 from music import bars
 from radio.composer.compose import of_length
+from radio.composer.draft import ASTRAY
 from radio.composer.guard import SPAN, Guard, Heard
 from radio.composer.kit.collapse import Limits
 from radio.composer.steady import MOST_ONSETS, NEAREST, Steady
-from radio.composer.writer import ASTRAY, advance
+from radio.composer.writer import advance
 from radio.music import grammar, tokens
 from radio.music.score import BEAT, DRUMS, Bar, Meter, Note
 

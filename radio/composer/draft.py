@@ -9,7 +9,7 @@ import numpy as np
 from radio.composer.cadence import REACH, Cadence, Closing
 from radio.composer.echo import Echo
 from radio.composer.engine import Lean
-from radio.composer.guard import Heard, alike, cells
+from radio.composer.guard import Guard, Heard, alike, cells
 from radio.composer.home import Home, stray
 from radio.composer.kit.harmony import UNIT, closes, tonic_last
 from radio.composer.planner import Ending, Plan
@@ -28,6 +28,9 @@ NEAR, FAINT = 16, 40
 that bars resembled the one named by 0.9 at 16 bars, 0.7 at 32 and 0.6 at 56; `radio.music.form.similarity`."""
 TONIC = 24
 """The lowest key of a bass's tonic, as a MIDI note."""
+ASTRAY = 2
+"""Bars that density or entropy are outside the limits for, after which no bar is to resemble an earlier one that would
+be more of the same."""
 FULL = 3
 """Notes, but for drums, of a bar that can be told to copy another."""
 
@@ -103,6 +106,16 @@ class Draft:
         if self.ending == "closed" and keys.estimate(keys.weights(late))[0] == key:
             return not closes(late)
         return not tonic_last(late, key)
+
+    def strays(self, bar: Bar, guard: Guard) -> bool:
+        """Whether music that has been outside its style's limits would stay there if the bar that `bar` is to resemble
+        came back."""
+        outside = {kind: bars for kind, bars in self.heard.outside.items() if abs(bars) >= ASTRAY}
+        behind, back = self.behind, bar.repeat
+        if not outside or not 0 < back <= len(behind):
+            return False
+        after, _ = guard.judge(self.heard, behind[-back])
+        return any(abs(after.outside[kind]) > abs(bars) for kind, bars in outside.items())
 
     def stutters(self, bar: Bar) -> bool:
         """Whether `bar` would copy the one before it unplanned: the bar that it is to resemble, if any, did not."""

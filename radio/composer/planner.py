@@ -178,8 +178,8 @@ def _offset(bars: range, stated: range, repeats: Sequence[int], unit: int) -> in
 
 
 def _origin(bar: int, repeats: Sequence[int]) -> int:
-    """The bar that a bar goes back to, from one that it resembles to the next."""
-    while repeats[bar]:
+    """The bar that a bar goes back to, from one that it resembles to the next; one like the bar before it is new."""
+    while repeats[bar] > 1:
         bar -= repeats[bar]
     return bar
 

@@ -57,9 +57,6 @@ CLOSE = 2
 """Bars in which a piece is brought to its end."""
 FAR = 64
 """Bars left that an endless channel's bar lines show at least: no end is in sight."""
-ASTRAY = 2
-"""Bars that density or entropy are outside the limits for, after which no bar resembles an earlier one: that would be
-more of the same."""
 CARRIED = 8
 """Bars of the piece before that the next one of an endless channel goes on from."""
 
@@ -299,7 +296,7 @@ class Writer:
             return None
         tempo = draft.piece.prefix.tempo
         planned = draft.plan.bar(len(draft.piece.bars))
-        if any(abs(bars) >= ASTRAY for bars in draft.heard.outside.values()):
+        if draft.strays(planned, self.guard):
             planned = replace(planned, repeat=0)
         line = (position[0], position[1], *tokens.bar_line(self._shown(planned), tempo)[2:])
         # What lies further back than a bar line can say is returned to all the same.
