@@ -118,9 +118,12 @@ class Draft:
         return any(abs(after.outside[kind]) > abs(bars) for kind, bars in outside.items())
 
     def stutters(self, bar: Bar) -> bool:
-        """Whether `bar` would copy the one before it unplanned: the bar that it is to resemble, if any, did not."""
+        """Whether `bar` would copy the one before it, and not because the bar that it is to resemble did so.
+
+        One that is to resemble the bar before it, which human music varies, would be copied too often.
+        """
         behind, back = self.behind, bar.repeat
-        if not behind or back == 1 or len(cells(bar)) < FULL or not _copies(bar, behind[-1]):
+        if not behind or len(cells(bar)) < FULL or not _copies(bar, behind[-1]):
             return False
         return not (1 < back < len(behind) and _copies(behind[-back], behind[-back - 1]))
 

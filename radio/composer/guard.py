@@ -43,7 +43,7 @@ DECAYING = frozenset((*range(16), *range(24, 40), 45, 46, 47, *range(104, 109), 
 OPEN = "open"
 """The fault of one of the last two bars that leaves a piece open that is to close; the writer finds it."""
 STUTTER = "stutter"
-"""The fault of a bar that copies the one before it though it is planned to resemble an earlier one or none; the writer
+"""The fault of a bar that copies the one before it, and not because what comes back did so; the writer
 finds it."""
 KINDS = ("copy", "again", "loop", "held", "silence", "collapse", "density", "entropy", OPEN, STUTTER)
 """Of faults, the gravest first."""
