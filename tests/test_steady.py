@@ -6,15 +6,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
 from models import ANYTHING, channel, writer
 from music import bars
 from radio.composer.compose import of_length
 from radio.composer.draft import ASTRAY
-from radio.composer.guard import SPAN, Guard, Heard
+from radio.composer.guard import SETTLED, SPAN, Guard, Heard
 from radio.composer.kit.collapse import Limits
+from radio.composer.model import Transformer
 from radio.composer.steady import MOST_ONSETS, NEAREST, Steady
 from radio.composer.writer import advance
 from radio.music import grammar, tokens
@@ -71,6 +74,56 @@ def test_of_too_many_pitch_classes_those_heard_least_are() -> None:
     many = replace(VAMP, notes=(*VAMP.notes, Note(0, 0, 63, BEAT, 80)))
     found = leaned(outside("entropy", 2, many, many), 0, PROGRAM)[PITCH + 60 : PITCH + 72]
     assert found[1] == found[11] < found[3] < found[0] == found[7]
+
+
+@given(st.integers(0, 99), st.integers(0, 99))
+def test_velocities_that_have_been_flat_for_longer_are_drawn_hotter(one: int, other: int) -> None:
+    slot = slice(tokens.RANGES["velocity"].start, tokens.RANGES["velocity"].stop)
+
+    def spread(flat: int) -> float:
+        logits = np.random.default_rng(0).normal(0.0, 5.0, tokens.SIZES[4])
+        state = grammar.State(FOUR, FOUR, grammar.allowed_programs(()))
+        Steady(Heard(flat=flat)).lean(logits, state, (0, PROGRAM, 0, 0))
+        return float(np.ptp(logits[slot]))
+
+    assert spread(max(one, other)) <= spread(min(one, other))
+    assert spread(0) > spread(1) > spread(9)
+
+
+def test_dynamics_have_settled_after_some_bars_on_one_level_and_not_before() -> None:
+    def flat(limits: Limits, *velocities: int) -> int:
+        own, heard = Guard("bach", limits, None), Heard()
+        for velocity in velocities:
+            notes = tuple(replace(note, velocity=velocity) for note in VAMP.notes)
+            heard, _ = own.judge(heard, replace(VAMP, notes=notes))
+        return heard.flat
+
+    wanted, level = replace(ANYTHING, dynamics=True), [80] * (SETTLED + 2)
+    assert flat(wanted, *level) == 3
+    assert flat(ANYTHING, *level) == 0  # nobody asks for dynamics
+    assert flat(wanted, *level[:-3]) == 0
+    assert flat(wanted, *level, 20) == 0
+    assert flat(wanted, *[70, 90] * SETTLED) == 0
+
+
+def test_a_model_whose_velocities_settle_is_led_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    known, velocity = Transformer.head_logits, tokens.RANGES["velocity"].slot
+
+    def settled(own: Transformer, x: Tensor, slot: int, near: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        logits = known(own, x, slot, near)
+        # One velocity is as good as certain.
+        return logits.index_fill(-1, torch.tensor([9]), 8.0) if slot == velocity else logits
+
+    monkeypatch.setattr(Transformer, "head_logits", settled)
+
+    def spread(limits: Limits) -> float:
+        made = writer(of_length(channel(), 64), heeds=Guard("bach", limits, None))
+        while made.numbers.total < 3:
+            advance(made.engine, [made])
+        bars = [item for item in made.queue if isinstance(item, Bar) and item.left < 64 - SETTLED - 8]
+        return float(np.std([note.velocity for bar in bars for note in bar.notes]))
+
+    assert spread(replace(ANYTHING, dynamics=True)) > 2 * spread(ANYTHING)
 
 
 @given(st.integers(-40, 40), st.lists(bars(), max_size=3), st.integers(0, 9), st.integers(0, 999))

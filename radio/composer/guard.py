@@ -10,6 +10,7 @@ and gives the piece up at half, so that there is time to mend it, and to end it 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -34,6 +35,9 @@ MOST = 100
 SPAN = collapse.SPAN // 4
 """Bars in a row after which it is said that density or entropy lie outside the limits; after twice as many, that the
 music has collapsed."""
+SETTLED = 24
+"""Bars whose velocities are held together, to tell whether dynamics have settled: fewer than are called flat, so that
+there is time to mend it."""
 DEAD_AIR = 2.5
 """Seconds of silence that nobody takes for a pause in the music, whatever humans have written."""
 DECAY = 4.0
@@ -64,6 +68,10 @@ class Heard:
     """The last bars, one fewer than density and entropy are taken over."""
     outside: Mapping[str, int] = field(default_factory=dict)
     """Bars in a row for which density and entropy have been above the limits, or as a negative number below them."""
+    velocities: tuple[tuple[int, int, int], ...] = ()
+    """Of each of the last bars, SETTLED at most: how many notes, the sum of their velocities, and of the squares."""
+    flat: int = 0
+    """Bars in a row at which the velocities of the last SETTLED have been flat."""
     quiet: float = 0.0
     """Seconds since the last sound's end, at the end of the last bar; negative while one lasts."""
     watch: Watch = field(default_factory=Watch)
@@ -96,6 +104,7 @@ class Guard:
         """What has been heard if the bar is accepted, and the gravest of its faults, one of KINDS; "" for none."""
         faults: list[str] = []
         after = self._sounds(self._states(self._loops(heard, bar, faults), bar, faults), bar, faults)
+        after = self._dynamics(after, bar)
         if self.index:
             after = replace(after, watch=self.index.after(heard.watch, bar))
             if after.watch.run > self.longest:
@@ -143,6 +152,16 @@ class Guard:
             elif outside[kind] and outside[kind] % (2 * SPAN) == 0:
                 faults.append("collapse")
         return replace(heard, recent=bars[1:], outside=outside)
+
+    def _dynamics(self, heard: Heard, bar: Bar) -> Heard:
+        if self.limits is None or not self.limits.dynamics:
+            return heard
+        own = [note.velocity for note in bar.notes]
+        velocities = (*heard.velocities[1 - SETTLED :], (len(own), sum(own), sum(value * value for value in own)))
+        count, total, squares = (sum(values) for values in zip(*velocities, strict=True))
+        spread = math.sqrt(max(count * squares - total * total, 0)) / max(count, 1)
+        settled = len(velocities) == SETTLED and spread < collapse.FLAT[0]
+        return replace(heard, velocities=velocities, flat=heard.flat + 1 if settled else 0)
 
     def _sounds(self, heard: Heard, bar: Bar, faults: list[str]) -> Heard:
         second = bar.seconds / bar.meter.ticks

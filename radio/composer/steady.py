@@ -2,7 +2,8 @@
 
 A bar that is drawn again comes out much like the first time, for it goes on from the same bars. So from the first four
 bars on that are too thin or too full, the next onset is made likelier to be near, or far; and from the first that use
-too few pitch classes, or too many, those heard most of late are made less likely, or those heard least.
+too few pitch classes, or too many, those heard most of late are made less likely, or those heard least. Velocities that
+have settled on a level are drawn hotter until they spread again.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ NEAREST = 3
 PITCHES, MOST_PITCHES = 0.5, 1.5
 """Nats by which a pitch class is made less likely if it was heard e times as often as all on average, where the music
 has too few; or e times as seldom, where it has too many; likewise for each bar of entropy."""
-_ONSET, _PROGRAM, _PITCH = (tokens.RANGES[name] for name in ("onset", "program", "pitch"))
+HEAT, MOST_HEAT = 0.125, 2.0
+"""By how much velocities are drawn at a higher temperature for each bar at which they have been flat; and at most."""
+_ONSET, _PROGRAM, _PITCH, _VELOCITY = (tokens.RANGES[name] for name in ("onset", "program", "pitch", "velocity"))
 
 
 class Steady:
@@ -36,6 +39,7 @@ class Steady:
         density, entropy = (heard.outside.get(kind, 0) for kind in ("density", "entropy"))
         self._far = _bounded(ONSETS * density, MOST_ONSETS)
         """Nats for an onset twice as far away."""
+        self._heat = 1 + min(HEAT * heard.flat, MOST_HEAT)
         self._pitches: Numbers = np.zeros(_PITCH.size)
         if entropy:
             counts = pitch_classes(heard.recent).sum(axis=0)
@@ -46,10 +50,10 @@ class Steady:
 
     def __bool__(self) -> bool:
         """Whether there is anything to lead back."""
-        return bool(self._far or self._pitches.any())
+        return bool(self._far or self._pitches.any() or self._heat > 1)
 
     def lean(self, logits: Numbers, state: grammar.State, drawn: Sequence[int]) -> None:
-        """Adds to the logits of the slot after those drawn."""
+        """Changes the logits of the slot after those drawn."""
         if not drawn and self._far:
             now, end = max(state.onset, 0), state.meter.ticks
             logits[_ONSET.start + now : _ONSET.stop] += self._far * _doublings(
@@ -58,6 +62,8 @@ class Steady:
             logits[grammar.LINES] += self._far * _doublings(end - now)
         elif len(drawn) == _PITCH.slot and drawn[0] < tokens.BAR and drawn[1] != _PROGRAM.start + DRUMS:
             lean_within_octaves(logits[_PITCH.start : _PITCH.stop], self._pitches)
+        elif len(drawn) == _VELOCITY.slot and drawn[0] < tokens.BAR:
+            logits[_VELOCITY.start : _VELOCITY.stop] /= self._heat
 
 
 def _bounded(value: float, most: float) -> float:
