@@ -77,13 +77,13 @@ def test_of_too_many_pitch_classes_those_heard_least_are() -> None:
 
 
 @given(st.integers(0, 99), st.integers(0, 99))
-def test_velocities_that_have_been_flat_for_longer_are_drawn_hotter(one: int, other: int) -> None:
+def test_velocities_that_have_been_settled_for_longer_are_drawn_hotter(one: int, other: int) -> None:
     slot = slice(tokens.RANGES["velocity"].start, tokens.RANGES["velocity"].stop)
 
-    def spread(flat: int) -> float:
+    def spread(bars: int) -> float:
         logits = np.random.default_rng(0).normal(0.0, 5.0, tokens.SIZES[4])
         state = grammar.State(FOUR, FOUR, grammar.allowed_programs(()))
-        Steady(Heard(flat=flat)).lean(logits, state, (0, PROGRAM, 0, 0))
+        Steady(Heard(settled=bars)).lean(logits, state, (0, PROGRAM, 0, 0))
         return float(np.ptp(logits[slot]))
 
     assert spread(max(one, other)) <= spread(min(one, other))
@@ -91,22 +91,23 @@ def test_velocities_that_have_been_flat_for_longer_are_drawn_hotter(one: int, ot
 
 
 def test_dynamics_have_settled_after_some_bars_on_one_level_and_not_before() -> None:
-    def flat(limits: Limits, *velocities: int) -> int:
+    def settled(limits: Limits, *velocities: int) -> int:
         own, heard = Guard("bach", limits, None), Heard()
         for velocity in velocities:
             notes = tuple(replace(note, velocity=velocity) for note in VAMP.notes)
             heard, _ = own.judge(heard, replace(VAMP, notes=notes))
-        return heard.flat
+        return heard.settled
 
-    wanted, level = replace(ANYTHING, dynamics=True), [80] * (SETTLED + 2)
-    assert flat(wanted, *level) == 3
-    assert flat(ANYTHING, *level) == 0  # nobody asks for dynamics
-    assert flat(wanted, *level[:-3]) == 0
-    assert flat(wanted, *level, 20) == 0
-    assert flat(wanted, *[70, 90] * SETTLED) == 0
+    wanted, level = replace(ANYTHING, dynamics=True), [80] * (SETTLED[1] + 2)
+    assert settled(wanted, *level) == 3
+    assert settled(ANYTHING, *level) == 0  # nobody asks for dynamics
+    assert settled(wanted, *level[:-3]) == 0
+    assert settled(wanted, *level, 20) == 0
+    assert settled(wanted, *[70, 90] * SETTLED[1]) == 0
 
 
-def test_a_model_whose_velocities_settle_is_led_back(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("length", [64, 16], ids=["within_a_piece", "from_piece_to_piece"])
+def test_a_model_whose_velocities_settle_is_led_back(monkeypatch: pytest.MonkeyPatch, length: int) -> None:
     known, velocity = Transformer.head_logits, tokens.RANGES["velocity"].slot
 
     def settled(own: Transformer, x: Tensor, slot: int, near: tuple[Tensor, Tensor] | None = None) -> Tensor:
@@ -117,10 +118,10 @@ def test_a_model_whose_velocities_settle_is_led_back(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Transformer, "head_logits", settled)
 
     def spread(limits: Limits) -> float:
-        made = writer(of_length(channel(), 64), heeds=Guard("bach", limits, None))
-        while made.numbers.total < 3:
+        made = writer(of_length(channel(), length), heeds=Guard("bach", limits, None))
+        while made.numbers.total <= 192 // length:
             advance(made.engine, [made])
-        bars = [item for item in made.queue if isinstance(item, Bar) and item.left < 64 - SETTLED - 8]
+        bars = [item for item in made.queue if isinstance(item, Bar)][SETTLED[1] + 8 :]
         return float(np.std([note.velocity for bar in bars for note in bar.notes]))
 
     assert spread(replace(ANYTHING, dynamics=True)) > 2 * spread(ANYTHING)

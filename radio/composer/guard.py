@@ -35,9 +35,9 @@ MOST = 100
 SPAN = collapse.SPAN // 4
 """Bars in a row after which it is said that density or entropy lie outside the limits; after twice as many, that the
 music has collapsed."""
-SETTLED = 24
-"""Bars whose velocities are held together, to tell whether dynamics have settled: fewer than are called flat, so that
-there is time to mend it."""
+SETTLED = (5.0, 24)
+"""The velocities' standard deviation below which dynamics have settled, and the bars whose velocities are held together
+to tell: a higher one over fewer bars than what is called flat, so that there is time to mend it."""
 DEAD_AIR = 2.5
 """Seconds of silence that nobody takes for a pause in the music, whatever humans have written."""
 DECAY = 4.0
@@ -69,9 +69,10 @@ class Heard:
     outside: Mapping[str, int] = field(default_factory=dict)
     """Bars in a row for which density and entropy have been above the limits, or as a negative number below them."""
     velocities: tuple[tuple[int, int, int], ...] = ()
-    """Of each of the last bars, SETTLED at most: how many notes, the sum of their velocities, and of the squares."""
-    flat: int = 0
-    """Bars in a row at which the velocities of the last SETTLED have been flat."""
+    """Of each of the last bars, as many as SETTLED says at most: how many notes, the sum of their velocities, and of
+    the squares."""
+    settled: int = 0
+    """Bars in a row at which dynamics have settled."""
     quiet: float = 0.0
     """Seconds since the last sound's end, at the end of the last bar; negative while one lasts."""
     watch: Watch = field(default_factory=Watch)
@@ -79,9 +80,10 @@ class Heard:
     """The same, for what the channel has played."""
 
     def kept(self) -> Heard:
-        """What the piece after one that had to be ended is to know of it: that it will be warned at once."""
+        """What the next piece is to know of this one, for who listens hears both: it is warned at once where it goes
+        on as this one ended, and has bars to mend it in."""
         outside = {kind: min(max(bars, 1 - SPAN), SPAN - 1) for kind, bars in self.outside.items()}
-        return Heard(recent=self.recent, outside=outside)
+        return Heard(recent=self.recent, outside=outside, velocities=self.velocities, settled=self.settled)
 
 
 class Guard:
@@ -157,11 +159,12 @@ class Guard:
         if self.limits is None or not self.limits.dynamics:
             return heard
         own = [note.velocity for note in bar.notes]
-        velocities = (*heard.velocities[1 - SETTLED :], (len(own), sum(own), sum(value * value for value in own)))
+        least, span = SETTLED
+        velocities = (*heard.velocities[1 - span :], (len(own), sum(own), sum(value * value for value in own)))
         count, total, squares = (sum(values) for values in zip(*velocities, strict=True))
         spread = math.sqrt(max(count * squares - total * total, 0)) / max(count, 1)
-        settled = len(velocities) == SETTLED and spread < collapse.FLAT[0]
-        return replace(heard, velocities=velocities, flat=heard.flat + 1 if settled else 0)
+        settled = len(velocities) == span and spread < least
+        return replace(heard, velocities=velocities, settled=heard.settled + 1 if settled else 0)
 
     def _sounds(self, heard: Heard, bar: Bar, faults: list[str]) -> Heard:
         second = bar.seconds / bar.meter.ticks

@@ -28,7 +28,7 @@ PITCHES, MOST_PITCHES = 0.5, 1.5
 """Nats by which a pitch class is made less likely if it was heard e times as often as all on average, where the music
 has too few; or e times as seldom, where it has too many; likewise for each bar of entropy."""
 HEAT, MOST_HEAT = 0.125, 2.0
-"""By how much velocities are drawn at a higher temperature for each bar at which they have been flat; and at most."""
+"""By how much velocities are drawn at a higher temperature for each bar that they have been settled; and at most."""
 _ONSET, _PROGRAM, _PITCH, _VELOCITY = (tokens.RANGES[name] for name in ("onset", "program", "pitch", "velocity"))
 
 
@@ -39,7 +39,7 @@ class Steady:
         density, entropy = (heard.outside.get(kind, 0) for kind in ("density", "entropy"))
         self._far = _bounded(ONSETS * density, MOST_ONSETS)
         """Nats for an onset twice as far away."""
-        self._heat = 1 + min(HEAT * heard.flat, MOST_HEAT)
+        self._heat = 1 + min(HEAT * heard.settled, MOST_HEAT)
         self._pitches: Numbers = np.zeros(_PITCH.size)
         if entropy:
             counts = pitch_classes(heard.recent).sum(axis=0)

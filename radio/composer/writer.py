@@ -144,7 +144,7 @@ class Writer:
         self.carried: tuple[Bar, ...] = ()
         """Bars that the next piece goes on from."""
         self.heard = Heard()
-        """What is kept in mind of a piece that had to be ended: the next one is not to begin as it went on."""
+        """What is kept in mind of the piece before: the next one is not to go on where that went astray."""
         self.recent: deque[Prefix] = deque(maxlen=RECENT)
         """Of the piece under way and of those before it."""
         self.repairs: Counter[str] = Counter()
@@ -175,7 +175,9 @@ class Writer:
     def prepare(self) -> None:
         """Sees that a piece is under way."""
         if self.draft is None:
-            self.manner = self.manners[self._style()]
+            manner = self.manners[self._style()]
+            if manner is not self.manner:
+                self.manner, self.heard = manner, Heard()
             self._open(self.planner.next(self.seeds, self.recent))
 
     def _style(self) -> str:
@@ -291,7 +293,7 @@ class Writer:
             self.certificate = self.guard.finish(draft.heard, draft.piece)
             # What the guard put an end to is not to be gone on from.
             self.carried = draft.piece.bars[-CARRIED:] if self.endless and not draft.stopped else ()
-            self.heard = draft.heard.kept() if draft.stopped else Heard()
+            self.heard = draft.heard.kept()
             self.draft = None
             return None
         tempo = draft.piece.prefix.tempo
