@@ -168,6 +168,8 @@ class SamplingConfig:
     texture: Annotated[float, Within(0, 8)] = 4.0
     """How closely a bar keeps to the number of notes that the work it is modelled on has together there. 0: not at all.
     """
+    register: Annotated[float, Within(0, 8)] = 1.0
+    """How hard a program that plays higher or lower than in the work it is modelled on is led back. 0: not at all."""
     fields: Mapping[Literal["onset", "program", "pitch", "duration", "velocity"], Annotated[float, Within(0, 2)]] = (
         field(default_factory=dict)
     )

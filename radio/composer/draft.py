@@ -13,6 +13,7 @@ from radio.composer.guard import Guard, Heard, alike, cells
 from radio.composer.home import Home, stray
 from radio.composer.kit.harmony import UNIT, closes, tonic_last
 from radio.composer.planner import Ending, Plan
+from radio.composer.register import Register
 from radio.composer.scoring import Scoring
 from radio.composer.steady import Steady
 from radio.composer.texture import Texture, bias
@@ -83,6 +84,10 @@ class Draft:
             found.append(Scoring(plan.programs, plan.scored[done], wishes.scoring))
         if wishes.texture and plan.chords:
             found.append(Texture(bias(plan.chords[: done + 1], behind, wishes.texture)))
+        if wishes.register and plan.registers:
+            wanted = dict(zip(plan.programs, plan.registers, strict=True))
+            if register := Register(wanted, self.piece.bars, wishes.register):
+                found.append(register)
         key = self.piece.prefix.key
         if wishes.home and key and (strayed := stray(self.piece.bars, key, bar.left)):
             found.append(Home(key, wishes.home * strayed))
@@ -159,4 +164,5 @@ def continued(plan: Plan, piece: Piece) -> Plan:
     programs = tuple(sorted({*plan.programs, *heard})) if plan.programs else ()
     scored = plan.scored if same and programs == plan.programs else ()
     chords = plan.chords if same and programs == plan.programs else ()
-    return Plan(piece.prefix, sections, repeats, programs, scored, plan.ending, chords)
+    spans = plan.registers if programs == plan.programs else ()
+    return Plan(piece.prefix, sections, repeats, programs, scored, plan.ending, chords, spans)

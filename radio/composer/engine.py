@@ -7,7 +7,8 @@ keeps its prefix and is prefilled once.
 Guidance: a row with guidance g ≠ 1 has a *shadow*, the same music under an empty prefix and of the last SIGHT
 positions alone; logits are shadow + g × (row − shadow). What a row knows by its prefix counts for more then
 (classifier-free guidance, Ho and Salimans 2022), and so does what it knows by music long past (coherence boosting,
-Malkin et al. 2022); and a shadow costs less than a row.
+Malkin et al. 2022); and a shadow costs less than a row. How likely each octave is stays as the row has it: what is rare
+elsewhere is exaggerated, above all the highest notes, and music would climb from bar to bar.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ import torch
 from torch import Tensor
 
 from radio.composer.decoding import decoder
+from radio.composer.intervals import History
 from radio.composer.model import PITCH, Transformer
-from radio.composer.sampling import Numbers, draw
+from radio.composer.sampling import Numbers, draw, octaves, with_octaves
 from radio.composer.window import Context, Held, Position
 from radio.music import grammar, tokens
 
@@ -179,6 +181,7 @@ class Engine:
         uniform = np.stack([row.rng.random(tokens.SLOTS) for row in rows])
         temperature = np.array([row.sampling.temperature for row in rows])
         nucleus = np.array([row.sampling.nucleus for row in rows])
+        first = np.searchsorted(owner, np.arange(len(rows)))  # the voice that is the row itself
         positions: list[list[int]] = [[] for _ in rows]
         for slot in range(tokens.SLOTS):
             near = None
@@ -186,6 +189,11 @@ class Engine:
                 near = self._near(voices, [rows[k] for k in owner], [positions[k] for k in owner])
             each = self.model.head_logits(x, slot, near)
             logits = each.new_zeros(len(rows), each.shape[1]).index_add_(0, owners, each * weights).cpu().numpy()
+            if slot == PITCH.slot:
+                guided = [k for k, row in enumerate(rows) if len(row.voices) > 1 and History.tuned(positions[k])]
+                pitches = slice(PITCH.start, PITCH.stop)
+                likely = octaves(each.cpu().numpy()[first[guided], pitches])
+                logits[guided, pitches] = with_octaves(logits[guided, pitches], likely)
             for k, row in enumerate(rows):
                 for lean in row.leans:
                     lean.lean(logits[k], row.state, positions[k])

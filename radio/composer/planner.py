@@ -21,6 +21,7 @@ import numpy as np
 from radio.composer.cadence import Closing, closings
 from radio.composer.corpus import Corpus, Entry
 from radio.composer.kit.harmony import UNIT, closes, tonic_last
+from radio.composer.register import UNKNOWN, Span, registers
 from radio.composer.scoring import among, playing
 from radio.composer.texture import together
 from radio.errors import MissingError, ModelError
@@ -65,6 +66,8 @@ class Plan:
     ending: Ending = "open"
     chords: tuple[int, ...] = ()
     """For each bar how many notes begin together (`radio.composer.texture`); empty: not said."""
+    registers: tuple[Span, ...] = ()
+    """Of each of the programs (`radio.composer.register`); empty: not said."""
 
     @property
     def bars(self) -> int:
@@ -114,8 +117,10 @@ def plan_of(entry: Entry, positions: tokens.Positions | None = None) -> Plan:
     """The skeleton of a piece of the corpus; who plays when, and how it ends, are said if its positions are given."""
     plan = Plan(entry.prefix(), entry.sections, entry.repeats, entry.programs)
     if positions is not None:
-        plan = replace(plan, scored=playing(positions, entry.programs), chords=together(positions))
-        plan = replace(plan, ending=ending_of(entry, positions))
+        plan = replace(
+            plan, scored=playing(positions, entry.programs), chords=together(positions),
+            registers=registers(positions, entry.programs), ending=ending_of(entry, positions),
+        )  # fmt: skip
     return plan.cut(LONGEST)
 
 
@@ -211,7 +216,7 @@ def bounds(pieces: Sequence[tokens.Positions]) -> Bounds:
 
 def _to_json(plan: Plan) -> dict[str, Any]:
     fields = {**asdict(plan), "programs": list(plan.programs)}
-    fields |= {"repeats": list(plan.repeats), "scored": list(plan.scored), "chords": list(plan.chords)}
+    fields |= {name: list(fields[name]) for name in ("repeats", "scored", "chords", "registers")}
     fields["prefix"]["meter"] = str(plan.prefix.meter)
     return fields
 
@@ -255,7 +260,8 @@ def _from_json(fields: dict[str, Any]) -> Plan:
     beats, unit = prefix["meter"].split("/")
     prefix["meter"] = Meter(int(beats), int(unit))
     repeats, programs, scored, chords = (tuple(fields[name]) for name in ("repeats", "programs", "scored", "chords"))
-    return Plan(Prefix(**prefix), fields["sections"], repeats, programs, scored, fields["ending"], chords)
+    spans = tuple((middle, spread) for middle, spread in fields["registers"])
+    return Plan(Prefix(**prefix), fields["sections"], repeats, programs, scored, fields["ending"], chords, spans)
 
 
 class Planner:
@@ -312,7 +318,11 @@ class Planner:
         scored = among(skeleton.scored, skeleton.programs, programs) if programs else ()
         # Of other players nobody knows how many notes they would have had together.
         chords = skeleton.chords if programs == skeleton.programs else ()
-        plan = replace(skeleton, prefix=prefix, programs=programs or self.channel.allowed, scored=scored, chords=chords)
+        known = dict(zip(skeleton.programs, skeleton.registers, strict=False))
+        plan = replace(
+            skeleton, prefix=prefix, programs=programs or self.channel.allowed, scored=scored, chords=chords,
+            registers=tuple(known.get(program, UNKNOWN) for program in programs),
+        )  # fmt: skip
         shortest, longest = want.bars or (1, LONGEST)
         if plan.bars < shortest:
             return returning(self._shaped(plan.sung_again(shortest), rng, shortest))

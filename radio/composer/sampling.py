@@ -63,13 +63,21 @@ def draw(
     return drawn
 
 
+def octaves(logits: Numbers) -> Numbers:
+    """(R, 11): how likely each octave is, as a logit, of the logits of the pitches (R, 128)."""
+    padded = np.pad(logits, ((0, 0), (0, -logits.shape[1] % 12)), constant_values=-np.inf)
+    likely: Numbers = np.logaddexp.reduce(padded.reshape(len(logits), padded.shape[1] // 12, 12), axis=2)
+    return likely
+
+
+def with_octaves(logits: Numbers, likely: Numbers) -> Numbers:
+    """The logits of the pitches (R, 128), changed so that each octave is as likely as said (R, 11)."""
+    return logits + np.repeat(likely - octaves(logits), 12, axis=1)[:, : logits.shape[1]]
+
+
 def lean_within_octaves(logits: Numbers, lean: Numbers) -> None:
     """Adds to the logits of the pitches, (128,), so that each octave stays as likely as it was.
 
     Else a part whose notes are all made less likely would go wherever they are not.
     """
-    for octave in range(0, len(logits), 12):
-        own = logits[octave : octave + 12]
-        before = np.logaddexp.reduce(own)
-        own += lean[octave : octave + 12]
-        own += before - np.logaddexp.reduce(own)
+    logits[:] = with_octaves((logits + lean)[None], octaves(logits[None]))[0]
