@@ -101,6 +101,20 @@ def test_a_looped_bar_is_caught(real: Panel) -> None:
     assert made.collapses[0] > 10 * made.collapses[1]
 
 
+def climbing(bars: list[Bar]) -> list[Bar]:
+    return [
+        replace(bar, notes=tuple(replace(note, pitch=note.pitch + at // 4) for note in bar.notes))
+        for at, bar in enumerate(bars)
+    ]
+
+
+def test_pieces_that_climb_are_caught() -> None:
+    figures = measured(works(200, 8, climbing)).groups["air"].figures["rise"]
+    assert figures.generated is not None
+    assert figures.human is not None
+    assert figures.generated.low > figures.human.high + 1
+
+
 def moved_up(bars: list[Bar]) -> list[Bar]:
     return [replace(bar, notes=tuple(replace(note, pitch=note.pitch + 4) for note in bar.notes)) for bar in bars]
 

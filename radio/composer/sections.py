@@ -55,7 +55,7 @@ def panel(figures: dict[str, Any]) -> str:
             *(_shown(own["figures"][name][side]) for name in ("recurrence", "loops") for side in SIDES),
             *(_shown(longest[side], 0) for side in SIDES),
         ]
-    more = {group: [_pair(own["figures"][name]) for name in _MORE] for group, own in figures["groups"].items()}
+    more = {group: [_pair(own["figures"].get(name)) for name in _MORE] for group, own in figures["groups"].items()}
     mean = f"Style fidelity, mean over channels: {_shown(told['mean']['fidelity'])}." if told else ""
     parts = (
         _PANEL, _table(("channel", *_COLUMNS), rows), mean, _MORE_TEXT, _table(("channel", *_MORE), more),
@@ -79,11 +79,12 @@ percentile; of human works, with the works of others. Intervals of 95 %, over pi
 for the figure."""
 _MORE = (
     "adherence", "returns", "cadences", "closed", "tonic at the end", "in scale", "dissonance", "velocity spread",
-    "velocity levels",
+    "velocity levels", "rise",
 )  # fmt: skip
 _MORE_TEXT = """Of form, harmony and dynamics, in brackets the human works'. *Adherence*: bars that resemble the one
 that their bar line names. *Returns*: planned returns of a section that resemble its first statement. *Cadences*:
-section ends with one. *Closed*: pieces that end with one. All as composed, before the performer plays it."""
+section ends with one. *Closed*: pieces that end with one. *Rise*: semitones by which the mean pitch is higher in
+the last quarter than in the first. All as composed, before the performer plays it."""
 
 
 def attack(figures: dict[str, Any]) -> str:
@@ -228,8 +229,10 @@ def _shown(interval: dict[str, float] | None, digits: int = 2) -> str:
     return f"{value} [{low}, {high}]"
 
 
-def _pair(beside: dict[str, Any]) -> str:
-    """A figure of composed music, and in brackets that of human works."""
+def _pair(beside: dict[str, Any] | None) -> str:
+    """A figure of composed music, and in brackets that of human works; a dash where it was not measured yet."""
+    if beside is None:
+        return "–"
     composed, human = (f"{own['value']:.2f}" if own else "–" for own in (beside[side] for side in SIDES))
     return f"{composed} ({human})"
 

@@ -21,6 +21,7 @@ import numpy as np
 from radio.composer.corpus import Corpus, Entry
 from radio.composer.kit.bootstrap import Interval, interval
 from radio.composer.kit.collapse import Limits, collapses, limits
+from radio.composer.kit.course import gathering, rise
 from radio.composer.kit.distribution import Against, against, measure
 from radio.composer.kit.dynamics import dynamics
 from radio.composer.kit.fidelity import Fidelity, Labelled, fidelity, fit, judged, tabulate
@@ -121,6 +122,8 @@ def figures(bars: Sequence[Bar]) -> dict[str, float]:
         "velocity memory": touch.memory,
         "metric accent": touch.meter,
         "phrase swell": touch.swell,
+        "rise": rise(bars),
+        "gathering": gathering(bars),
     }
 
 
