@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import music
 from music import Tune, laid_out, melody
 from radio.composer import corpus, memory, originality
+from radio.composer.memory import GRAM
 from radio.composer.originality import SURE, WINDOW, Certificate, Index, Match, Source, Watch
 from radio.errors import MissingError
 from radio.music.score import DRUMS, Bar, Meter, Note
@@ -163,7 +164,7 @@ def test_people_are_measured_without_their_own_work_and_its_versions() -> None:
     assert lengths[4] == 0
 
 
-def test_a_limit_is_what_people_of_the_style_share_but_no_less_than_is_surely_seen() -> None:
+def test_a_limit_is_under_what_people_of_the_style_share_but_no_less_than_a_fingerprint_shows() -> None:
     quoted = melody(1)[20:60]
     works = [
         source(number, melody(100 + number, 90) + quoted + melody(200 + number, 90), "folk") for number in range(6)
@@ -171,10 +172,11 @@ def test_a_limit_is_what_people_of_the_style_share_but_no_less_than_is_surely_se
     works += [source(number, melody(number), "jazz") for number in range(50, 56)]
     index = originality.with_limits(originality.build(works), works)
     assert set(index.limits) == {"folk", "jazz"}
-    assert 40 - UNSEEN <= index.limit("folk") <= 40
+    assert 40 - UNSEEN <= index.limits["folk"] <= 40
+    assert index.limit("folk") == index.limits["folk"] - 1
     assert index.limits["jazz"] == 0
-    assert index.limit("jazz") == SURE
-    assert SURE <= index.limit("unheard of") <= 40
+    assert index.limit("jazz") == GRAM + 1
+    assert GRAM < index.limit("unheard of") < 40
 
 
 def test_what_is_saved_is_what_is_loaded(index: Index, tmp_path: Path) -> None:
@@ -195,7 +197,7 @@ def test_an_index_of_nothing_can_be_stored_and_asked(tmp_path: Path) -> None:
     originality.build([]).save(tmp_path / "none.npz")
     empty = Index.load(tmp_path / "none.npz")
     assert empty.longest(laid_out(melody(1))) == Match()
-    assert empty.limit("bach") == SURE
+    assert empty.limit("bach") == GRAM + 1
 
 
 def test_a_missing_index_is_named(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from radio.composer.kit import collapse
 from radio.composer.kit.collapse import Limits
 from radio.composer.kit.harmony import entropies, pitch_classes
 from radio.composer.kit.structure import LOOPED, PERIOD, slot
-from radio.composer.originality import Certificate, Index, Watch, build, training, with_limits
+from radio.composer.originality import SURE, Certificate, Index, Watch, build, training, with_limits
 from radio.composer.repertoire import Repertoire
 from radio.errors import MissingError, ModelError
 from radio.music import tokens
@@ -113,7 +113,7 @@ class Guard:
                 faults.append("copy")
             if self.repertoire is not None:
                 after = replace(after, again=self.repertoire.index.after(heard.again, bar))
-                if after.again.run > self.longest:
+                if after.again.run > max(self.longest, SURE):
                     faults.append("again")
         return after, min(faults, key=KINDS.index, default="")
 

@@ -150,10 +150,10 @@ class Index:
     """By style, the longest run (p95) that a human's piece shares with another work by this very index."""
 
     def limit(self, style: str) -> int:
-        """The longest run, in notes, to be let pass: the style's p95, but no less than SURE, below which a find is
-        chance. A style not known has the median of the others."""
+        """The longest run, in notes, to be let pass: one less than the style's p95, for the ends of a run may lie
+        between fingerprints; but no less than a fingerprint shows. A style not known has the median of the others."""
         known = sorted(self.limits.values())
-        return max(SURE, self.limits.get(style, known[len(known) // 2] if known else 0))
+        return max(GRAM + 1, self.limits.get(style, known[len(known) // 2] if known else 0) - 1)
 
     def longest(self, bars: Iterable[Bar]) -> Match:
         """What a whole piece shares with the works."""
